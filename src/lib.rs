@@ -1,0 +1,26 @@
+//! sms-milter: a milter beside Postfix or Sendmail that makes SMS a part of mail.
+//!
+//! Two paths. Out: [`milter`] → [`outbound`] (plan, accept, dispatch, settle, notify) → [`gateway`]. In:
+//! [`gateway`] → [`inbound`] (keep, join, address, deliver) → [`mail::inject`]. Between the steps stands
+//! the [`store`]: what was said yes to is on disk before the yes.
+//!
+//! Five layers, and a module uses only those below it (a test reads the `use` lines):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 vocabulary | [`sms`], [`world`], [`secret`] |
+//! | 1 cores without IO | [`wire`], [`mail`] (but `inject`), [`rules`], [`access`], [`route`] |
+//! | 2 parts | [`store`], [`gateway`], `mail::inject` |
+//! | 3 paths | [`outbound`], [`inbound`] |
+//! | 4 doors | [`milter`], [`web`], [`control`], [`cli`] |
+//! | 5 assembly | [`config`], [`run`], `main` |
+
+pub mod secret;
+pub mod sms;
+pub mod world;
+
+
+
+
+
+

@@ -1,0 +1,18 @@
+//! The vocabulary of SMS: numbers, messages, alphabets, segments, receipts.
+//!
+//! Layer 0. Pure data and arithmetic: no async, no serde, no IO, no clock.
+
+pub mod alphabet;
+pub mod clean;
+pub mod message;
+pub mod number;
+pub mod numbered;
+mod numbering;
+pub mod party;
+pub mod receipt;
+pub mod segment;
+
+pub use message::{Class, Concat, Encoding, MessageId, Segment};
+pub use number::{Number, Region};
+pub use party::Party;
+pub use receipt::Receipt;
