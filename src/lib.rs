@@ -19,6 +19,9 @@ pub mod secret;
 pub mod sms;
 pub mod world;
 
+pub mod route;
+pub mod rules;
+pub mod wire;
 
 
 

@@ -1,0 +1,291 @@
+//! Whole PDUs: vectors from elsewhere, round trips, and bytes of no meaning.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sms::segment::{Coding, Options, cut};
+use crate::sms::{Encoding, Party, Receipt};
+
+fn submit(hex: &str) -> Submit {
+    match decode(hex).unwrap() {
+        Pdu::Submit(submit) => submit,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn deliver(hex: &str) -> Deliver {
+    match decode(hex).unwrap() {
+        Pdu::Deliver(deliver) => deliver,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn segment(text: &str) -> Content {
+    Content::segment(&cut(text, &Options::default()).unwrap().segments[0], false)
+}
+
+#[test]
+fn the_submit_of_every_tutorial() {
+    let hex = "0011000B916407281553F80000AA0AE8329BFD4697D9EC37";
+    let found = submit(hex);
+    assert_eq!(found.to.to_string(), "+46708251358");
+    assert_eq!(found.content.text(), Some("hellohello"));
+    assert_eq!(
+        found.validity,
+        Some(Validity::Relative(Duration::from_secs(4 * 86_400)))
+    );
+    let wanted = Encoded {
+        hex: hex.to_owned(),
+        tpdu_length: 23,
+    };
+    assert_eq!(found.encode(), Ok(wanted));
+}
+
+#[test]
+fn the_deliver_of_every_tutorial() {
+    let hex = "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37";
+    let found = deliver(hex);
+    assert_eq!(found.smsc.unwrap().to_string(), "+27381000015");
+    assert_eq!(found.from, Party::Short("27838890001".to_owned()));
+    assert_eq!(found.content.text(), Some("hellohello"));
+    assert_eq!(
+        found.timestamp.time(),
+        Some("1999-03-29T13:16:59Z".parse().unwrap())
+    );
+}
+
+#[test]
+fn a_reserved_type_is_a_deliver() {
+    let hex = "07917283010010F5070BC87238880900F10000993092516195800AE8329BFD4697D9EC37";
+    assert_eq!(deliver(hex).content.text(), Some("hellohello"));
+}
+
+#[test]
+fn a_status_report() {
+    let hex = "0006D60B915155214365F7621120210000006211202100100000";
+    let Pdu::StatusReport(found) = decode(hex).unwrap() else {
+        panic!()
+    };
+    assert_eq!(found.reference, 0xD6);
+    assert_eq!(found.to.to_string(), "+15551234567");
+    assert_eq!(found.receipt(), Receipt::Delivered);
+    assert_eq!(
+        found.timestamp.time(),
+        Some("2026-11-02T12:00:00Z".parse().unwrap())
+    );
+    assert_eq!(found.encode().unwrap().hex, hex);
+    let with_parameters = format!("{hex}07000004C8329BFD");
+    let Pdu::StatusReport(found) = decode(&with_parameters).unwrap() else {
+        panic!()
+    };
+    assert_eq!(found.parameters.len(), 8);
+    assert_eq!(found.encode().unwrap().hex, with_parameters);
+}
+
+#[test]
+fn flags_and_fields_of_a_submit() {
+    let mut wanted = Submit::new(Party::from_network("22555"), segment("hi"));
+    wanted.smsc = Some(Party::from_network("+15550001111"));
+    wanted.reference = 7;
+    wanted.pid = 0x41;
+    wanted.content.dcs = Dcs::new(Encoding::Gsm7, true);
+    wanted.validity = Some(Duration::from_secs(6 * 3600).into());
+    wanted.status_report = true;
+    wanted.reject_duplicates = true;
+    let encoded = wanted.encode().unwrap();
+    assert_eq!(encoded.hex, "07915155001011F1350705812255F541104702E834");
+    assert_eq!(encoded.tpdu_length, 13);
+    assert_eq!(submit(&encoded.hex), wanted);
+}
+
+#[track_caller]
+fn check_refused(hex: &str, error: &str) {
+    assert_eq!(decode(hex).unwrap_err().to_string(), error, "{hex}");
+}
+
+#[test]
+fn errors_say_where() {
+    check_refused(
+        "",
+        "octet 0, service centre's address: octets needed: 1, left: 0",
+    );
+    check_refused("00", "octet 1, first octet: octets needed: 1, left: 0");
+    check_refused("0G", "character 2 is 'G', not a hex digit");
+    check_refused(
+        "001",
+        "3 hex digits; octets have two each, so one is missing or too many",
+    );
+    check_refused(
+        "0D91",
+        "octet 1, service centre's address: length 13, 11 is the most",
+    );
+    check_refused("0001000B9151", "octet 5, TP-DA: octets needed: 6, left: 1");
+    check_refused(
+        "0001000B915155214365F7",
+        "octet 11, TP-PID: octets needed: 1, left: 0",
+    );
+    check_refused(
+        &"0".repeat(1025),
+        "1025 hex digits; a PDU has 1024 at the most",
+    );
+}
+
+fn party() -> impl Strategy<Value = Party> {
+    prop_oneof![
+        "\\+[1-9][0-9]{4,14}".prop_map(|text| Party::from_network(&text)),
+        "[0-9]{3,20}".prop_map(Party::Short),
+        "[A-Za-z&]([A-Za-z0-9 .]{0,9}[A-Za-z])?".prop_map(Party::Name),
+    ]
+}
+
+fn content() -> impl Strategy<Value = Content> {
+    let text = prop_oneof!["[ -~€]{0,400}", "\\PC{0,200}", "[а-я😀 ]{0,200}"];
+    let coding = prop::sample::select(vec![Coding::Auto, Coding::Ucs2]);
+    let segment = (
+        text,
+        coding,
+        any::<u16>(),
+        any::<bool>(),
+        any::<bool>(),
+        any::<prop::sample::Index>(),
+    );
+    let segment = segment.prop_map(|(text, coding, reference, wide, flash, index)| {
+        let options = Options {
+            coding,
+            reference,
+            wide,
+            ..Options::default()
+        };
+        let cut = cut(&text, &options).unwrap();
+        Content::segment(index.get(&cut.segments), flash)
+    });
+    let binary = prop::collection::vec(any::<u8>(), 0..=120).prop_map(|data| {
+        let udh = if data.len() % 2 == 0 {
+            vec![]
+        } else {
+            vec![6, 5, 4, 0x0B, 0x84, 0x23, 0xF0]
+        };
+        Content::binary(data, udh)
+    });
+    prop_oneof![3 => segment, 1 => binary]
+}
+
+fn validity() -> impl Strategy<Value = Option<Validity>> {
+    prop_oneof![
+        Just(None),
+        any::<u8>().prop_map(|octet| Some(Validity::Relative(time::duration(octet)))),
+        any::<[u8; 7]>().prop_map(|octets| Some(Validity::Absolute(Stamp(octets)))),
+        any::<[u8; 7]>().prop_map(|octets| Some(Validity::Enhanced(octets))),
+    ]
+}
+
+fn any_pdu() -> impl Strategy<Value = Pdu> {
+    let flags = any::<[bool; 4]>();
+    let stamps = any::<([u8; 7], [u8; 7])>();
+    let common = (
+        prop::option::of(party()),
+        party(),
+        any::<u8>(),
+        any::<u8>(),
+        content(),
+    );
+    let parameters = prop::collection::vec(any::<u8>(), 0..20);
+    (common, validity(), stamps, flags, 0..3, parameters).prop_map(
+        |((smsc, party, octet, pid, content), validity, stamps, flags, kind, parameters)| {
+            // A whole number of octets cannot say where a name of 7n characters ends.
+            let smsc = smsc.filter(|smsc| !matches!(smsc, Party::Name(_)));
+            let [a, b, c, d] = flags;
+            let (first, second) = (Stamp(stamps.0), Stamp(stamps.1));
+            match kind {
+                0 => Pdu::Submit(Submit {
+                    smsc,
+                    reference: octet,
+                    to: party,
+                    pid,
+                    content,
+                    validity,
+                    status_report: a,
+                    reject_duplicates: b,
+                    reply_path: c,
+                }),
+                1 => Pdu::Deliver(Deliver {
+                    smsc,
+                    from: party,
+                    pid,
+                    content,
+                    timestamp: first,
+                    more: a,
+                    loop_prevention: b,
+                    status_report: c,
+                    reply_path: d,
+                }),
+                _ => Pdu::StatusReport(StatusReport {
+                    smsc,
+                    reference: octet,
+                    to: party,
+                    timestamp: first,
+                    discharged: second,
+                    status: pid,
+                    more: a,
+                    loop_prevention: b,
+                    of_a_command: c,
+                    header: d,
+                    parameters,
+                }),
+            }
+        },
+    )
+}
+
+fn encode(pdu: &Pdu) -> Result<Encoded, EncodeError> {
+    match pdu {
+        Pdu::Submit(submit) => submit.encode(),
+        Pdu::Deliver(deliver) => deliver.encode(),
+        Pdu::StatusReport(report) => report.encode(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(pdu in any_pdu()) {
+        let encoded = encode(&pdu).unwrap();
+        prop_assert_eq!(decode(&encoded.hex), Ok(pdu));
+        prop_assert_eq!(decode(&encoded.hex.to_lowercase()), decode(&encoded.hex));
+    }
+
+    #[test]
+    fn the_length_leaves_out_the_service_centre(pdu in any_pdu()) {
+        let encoded = encode(&pdu).unwrap();
+        let smsc = 1 + usize::from(octets_of(&encoded.hex).unwrap()[0]);
+        prop_assert_eq!(encoded.hex.len(), 2 * (smsc + encoded.tpdu_length));
+    }
+
+    #[test]
+    fn any_octets_decode_or_are_refused(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&hex(&octets)).map(|pdu| encode(&pdu));
+    }
+
+    #[test]
+    fn any_text_decodes_or_is_refused(text in any::<String>()) {
+        let _ = decode(&text);
+    }
+
+    #[test]
+    fn a_broken_pdu_decodes_or_is_refused(
+        pdu in any_pdu(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        end in any::<prop::sample::Index>(),
+        cut_off in any::<bool>(),
+    ) {
+        let mut octets = octets_of(&encode(&pdu).unwrap().hex).unwrap();
+        for (index, octet) in changes {
+            *index.get_mut(&mut octets) = octet;
+        }
+        if cut_off {
+            octets.truncate(end.index(octets.len()));
+        }
+        let _ = decode(&hex(&octets)).map(|pdu| encode(&pdu));
+    }
+}

@@ -1,0 +1,620 @@
+//! The dialect, and what a provider sees of it.
+
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+
+use super::*;
+
+const ASCII: Values<'static> = Values {
+    number: "+4205452544",
+    data: Data::Ascii("Hi +1 & 2=3 %data%"),
+    udh: &[],
+    pid: 0,
+    dcs: 0,
+    sender: "ACME",
+    sender_phonealias: "+15557654321",
+    parts: 1,
+    msgid: "0190-7",
+    from: "",
+};
+
+const UNICODE: Values<'static> = Values {
+    data: Data::Unicode("Ж€"),
+    udh: &[0x00, 0x03, 0xCC, 0x02, 0x01],
+    dcs: 8,
+    parts: 2,
+    ..ASCII
+};
+
+const BINARY: Values<'static> = Values {
+    data: Data::Binary(&[0xFB, 0xFF, 0x00]),
+    dcs: 4,
+    ..ASCII
+};
+
+fn render(text: &str, position: Position, values: &Values<'_>) -> String {
+    match Template::parse(text, position) {
+        Ok(template) => match template.render_text(values) {
+            Ok(rendered) => rendered,
+            Err(e) => format!("render: {e}"),
+        },
+        Err(e) => e.to_string(),
+    }
+}
+
+/// The query `q=TEMPLATE` with the three kinds of values.
+#[track_caller]
+fn check(template: &str, ascii: &str, unicode: &str, binary: &str) {
+    let url = format!("http://h/?{template}");
+    let rendered = [&ASCII, &UNICODE, &BINARY].map(|values| {
+        let url = render(&url, Position::Url, values);
+        url.strip_prefix("http://h/?")
+            .map(str::to_owned)
+            .unwrap_or(url)
+    });
+    assert_eq!(rendered, [ascii, unicode, binary], "{template}");
+}
+
+#[test]
+fn variables() {
+    check(
+        "%number%",
+        "%2B4205452544",
+        "%2B4205452544",
+        "%2B4205452544",
+    );
+    check(
+        "%data%",
+        "Hi%20%2B1%20%26%202%3D3%20%25data%25",
+        "%D0%96%E2%82%AC",
+        "%2B%2F8A",
+    );
+    check("%udh%", "", "AAPMAgE%3D", "");
+    check("%binary%", "0", "0", "1");
+    check("%pid%-%dcs%", "0-0", "0-8", "0-4");
+    check("%sender%", "ACME", "ACME", "ACME");
+    check(
+        "%sender_phonealias%",
+        "%2B15557654321",
+        "%2B15557654321",
+        "%2B15557654321",
+    );
+    check("%parts%", "1", "2", "1");
+    check("%msgid%", "0190-7", "0190-7", "0190-7");
+    check("a%condition%b", "ab", "ab", "ab");
+    check("%20%da%2B", "%20%da%2B", "%20%da%2B", "%20%da%2B");
+}
+
+#[test]
+fn attributes() {
+    check("%udh;hex%", "", "0003CC0201", "");
+    check("%udh;len;hex%", "", "050003CC0201", "");
+    check("%udh;hex;len%", "", "050003CC0201", "");
+    check("%udh;len%", "", "BQADzAIB", "");
+    check(
+        "%data;hex%",
+        "4869202B31202620323D3320256461746125",
+        "D096E282AC",
+        "FBFF00",
+    );
+    check("%data;b64;isunicode%", "", "0Jbigqw%3D", "");
+    check("%data;isunicode;unicode%", "", "041620AC", "");
+    check("%data;isunicode;unicode;b64%", "", "BBYgrA%3D%3D", "");
+    check("%data;isunicode;charset=windows-1251%", "", "%C6%88", "");
+    check("%data;isunicode;charset=iso-8859-1%", "", "%3F%80", "");
+    check("%data;isunicode;charset=utf-16le;hex%", "", "1604AC20", "");
+    check("%data;isbinary%", "", "", "%2B%2F8A");
+    check(
+        "%condition;isunicode;value=&unicode=1%",
+        "",
+        "&unicode=1",
+        "",
+    );
+    check("%udh;value=!;value=?%", "!?", "AAPMAgE%3D!?", "!?");
+    check(
+        "%number;interprefix=00%",
+        "004205452544",
+        "004205452544",
+        "004205452544",
+    );
+    check(
+        "%number;interprefix=%",
+        "4205452544",
+        "4205452544",
+        "4205452544",
+    );
+    check("%sender;interprefix=00%", "ACME", "ACME", "ACME");
+    check("%dcs;hex%", "00", "08", "04");
+}
+
+/// The URLs of facts/http-template.md, as they are.
+#[test]
+fn known_urls() {
+    #[track_caller]
+    fn check(url: &str, values: &Values<'_>, expected: &str) {
+        assert_eq!(render(url, Position::Url, values), expected, "{url}");
+    }
+    let plain = Values {
+        data: Data::Ascii("a b"),
+        ..ASCII
+    };
+
+    let icewarp = "http://HOST/sms/?number=%number%&data=%data%&udh=%udh%&binary=%binary%&pid=%pid%&dcs=%dcs%&sender=%sender%&msgid=%msgid%&user=U&pass=P";
+    check(
+        icewarp,
+        &plain,
+        "http://HOST/sms/?number=%2B4205452544&data=a%20b&udh=&binary=0&pid=0&dcs=0&sender=ACME&msgid=0190-7&user=U&pass=P",
+    );
+    check(
+        icewarp,
+        &UNICODE,
+        "http://HOST/sms/?number=%2B4205452544&data=%D0%96%E2%82%AC&udh=AAPMAgE%3D&binary=0&pid=0&dcs=8&sender=ACME&msgid=0190-7&user=U&pass=P",
+    );
+    check(
+        icewarp,
+        &BINARY,
+        "http://HOST/sms/?number=%2B4205452544&data=%2B%2F8A&udh=&binary=1&pid=0&dcs=4&sender=ACME&msgid=0190-7&user=U&pass=P",
+    );
+
+    let clickatell = "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%number%&udh=%udh;len;hex%&data=%data;isascii%%data;isunicode;unicode;value=&unicode=1%&concat=%parts%";
+    check(
+        clickatell,
+        &plain,
+        "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%2B4205452544&udh=&data=a%20b&concat=1",
+    );
+    check(
+        clickatell,
+        &UNICODE,
+        "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%2B4205452544&udh=050003CC0201&data=041620AC&unicode=1&concat=2",
+    );
+    check(
+        clickatell,
+        &BINARY,
+        "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%2B4205452544&udh=&data=&concat=1",
+    );
+
+    let alias = "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%number%&from=%sender_phonealias%&data=%data%&concat=%parts%";
+    check(
+        alias,
+        &plain,
+        "http://api.clickatell.com/http/sendmsg?user=U&password=P&api_id=A&to=%2B4205452544&from=%2B15557654321&data=a%20b&concat=1",
+    );
+
+    let long =
+        "http://HOST/SMSsend?user=U&pass=P&number=%number%&message=%data%&type=LongSMS&ownnum=ID";
+    check(
+        long,
+        &plain,
+        "http://HOST/SMSsend?user=U&pass=P&number=%2B4205452544&message=a%20b&type=LongSMS&ownnum=ID",
+    );
+
+    let getpost = "https://HOST/getpost/GP?action=send&baID=1234567&toNumber=%number%&text=%data%";
+    check(
+        getpost,
+        &UNICODE,
+        "https://HOST/getpost/GP?action=send&baID=1234567&toNumber=%2B4205452544&text=%D0%96%E2%82%AC",
+    );
+}
+
+#[test]
+fn positions() {
+    #[track_caller]
+    fn check(position: Position, template: &str, values: &Values<'_>, expected: &str) {
+        assert_eq!(render(template, position, values), expected, "{template}");
+    }
+    let text = Values {
+        data: Data::Ascii("a\"b\\\n+ü<&'"),
+        ..ASCII
+    };
+    check(
+        Position::Json,
+        r#"{"to": %number;json%, "text": "x%data%", "n": %parts%, "p": "100%%"}"#,
+        &text,
+        r#"{"to": "+4205452544", "text": "xa\"b\\\n+ü<&'", "n": 1, "p": "100%"}"#,
+    );
+    check(
+        Position::Json,
+        r#"{"b": %data%, "u": %udh%%condition;isbinary;value=,"bin":true%}"#,
+        &BINARY,
+        r#"{"b": "+/8A", "u": "","bin":true}"#,
+    );
+    check(
+        Position::Xml,
+        "<m to='%number%'>%data%</m>",
+        &text,
+        "<m to='+4205452544'>a&quot;b\\&#10;+ü&lt;&amp;&apos;</m>",
+    );
+    check(
+        Position::Xml,
+        "<!-- a > b --><m><![CDATA[ <x> ]]>%parts%</m>",
+        &text,
+        "<!-- a > b --><m><![CDATA[ <x> ]]>1</m>",
+    );
+    check(
+        Position::Header,
+        "to %number%: %data%",
+        &text,
+        "to +4205452544: a\"b\\%0A+%C3%BC<&'",
+    );
+    check(
+        Position::Form,
+        "To=%number%&Body=%data%",
+        &text,
+        "To=%2B4205452544&Body=a%22b%5C%0A%2B%C3%BC%3C%26%27",
+    );
+    check(
+        Position::Raw,
+        "%number% %data% 5%%",
+        &text,
+        "+4205452544 a\"b\\\n+ü<&' 5%",
+    );
+}
+
+#[test]
+fn errors() {
+    #[track_caller]
+    fn check(position: Position, template: &str, expected: &str) {
+        let shown = match Template::parse(template, position) {
+            Ok(_) => "fine".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        assert_eq!(shown, expected, "{template}");
+    }
+    use Position::{Form, Header, Json, Raw, Url, Xml};
+    check(Url, "http://h/?t=%dat", "fine");
+    check(
+        Url,
+        "http://h/?t=%nunber%",
+        "at offset 12: %nunber is no variable; did you mean %number%?",
+    );
+    check(
+        Url,
+        "http://h/?t=%",
+        "at offset 12: this % begins no variable; write %25 for a percent sign",
+    );
+    check(
+        Url,
+        "http://h/?t=%%",
+        "at offset 12: this % begins no variable; write %25 for a percent sign",
+    );
+    check(
+        Raw,
+        "5% off",
+        "at offset 1: this % begins no variable; write %% for a percent sign",
+    );
+    check(
+        Url,
+        "http://h/?t=%password%",
+        "at offset 12: %password is no variable; known are number, data, udh, binary, pid, dcs, sender, sender_phonealias, parts, msgid, condition, from; write %25 for a percent sign",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;hax%",
+        "at offset 18: \"hax\" is no attribute; known are hex, b64, len, unicode, charset=, isascii, isunicode, isbinary, value=, interprefix=, json",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;hex",
+        "at offset 12: %data; is not closed; end the variable with %",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;hex;b64%",
+        "at offset 22: the value is coded twice; write one of hex and b64",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;unicode;charset=latin1%",
+        "at offset 26: the value is converted twice; write one of unicode and charset",
+    );
+    check(
+        Url,
+        "http://h/?t=%udh;unicode%",
+        "at offset 17: udh is not text and has no charset; leave unicode and charset out",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;charset=klingon%",
+        "at offset 18: klingon is no charset; write a name like ISO-8859-1",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;interprefix=00%",
+        "at offset 18: interprefix does not apply to data; use it as %number;interprefix=00%",
+    );
+    check(
+        Url,
+        "http://h/?t=%data;json%",
+        "at offset 18: json does not apply here; use it in a JSON body, without quotes around the variable",
+    );
+    check(
+        Json,
+        "{\"a\": \"%data;json%\"}",
+        "at offset 13: json does not apply here; use it in a JSON body, without quotes around the variable",
+    );
+    check(
+        Json,
+        "\"\\%data%\"",
+        "at offset 2: a variable behind a backslash; leave the backslash out; values are escaped as JSON needs it",
+    );
+    check(
+        Json,
+        "%data;charset=latin1%",
+        "at offset 0: octets of another charset cannot stand in JSON or XML; add ;hex or ;b64",
+    );
+    check(
+        Xml,
+        "<m %data%>",
+        "at offset 3: a variable in a tag, a comment or CDATA; put it into text or a quoted attribute; values are escaped as XML needs it",
+    );
+    check(
+        Xml,
+        "<![CDATA[<a>%data%]]>",
+        "at offset 12: a variable in a tag, a comment or CDATA; put it into text or a quoted attribute; values are escaped as XML needs it",
+    );
+    check(
+        Header,
+        "a\nb",
+        "at offset 1: '\\n' cannot stand in a header; write printable ASCII on one line",
+    );
+    check(
+        Form,
+        "a=%data%&b=5%",
+        "at offset 12: this % begins no variable; write %25 for a percent sign",
+    );
+    check(
+        Url,
+        "ftp://h/",
+        "at offset 0: the URL has no scheme; begin it with https:// or http://",
+    );
+    check(
+        Url,
+        "http:///x",
+        "at offset 7: the URL has no host; write it behind //",
+    );
+    check(
+        Url,
+        "http://u:p@h/",
+        "at offset 10: a user or password before the host; write them under auth: basic",
+    );
+    check(
+        Url,
+        "http://%data%/",
+        "at offset 7: %data% stands in the scheme, host or port; write them out; variables are for the path and the query",
+    );
+    check(
+        Url,
+        "http://h:%parts%/",
+        "at offset 9: %parts% stands in the scheme, host or port; write them out; variables are for the path and the query",
+    );
+    check(
+        Url,
+        "http://h%2e/",
+        "at offset 8: a % in the host; write the host's name or address as it is",
+    );
+    check(
+        Url,
+        "http://h/#%data%",
+        "at offset 9: a # begins a fragment, which is never sent; write %23",
+    );
+    check(
+        Url,
+        "http://h\\@evil/",
+        "at offset 9: a user or password before the host; write them under auth: basic",
+    );
+    check(
+        Url,
+        "http://h/a b",
+        "at offset 10: a blank or control character in a URL; write it as %20 and the like",
+    );
+    check(
+        Url,
+        "http://h/?%condition;value=#a%",
+        "at offset 21: a # begins a fragment, which is never sent; write %23",
+    );
+}
+
+#[test]
+fn values_that_cannot_stand_there() {
+    let dots = Values {
+        data: Data::Ascii(".."),
+        ..ASCII
+    };
+    assert_eq!(
+        render("https://h/a/%data%/b", Position::Url, &dots),
+        "render: a value in the URL's path is . or .., which no path can hold"
+    );
+    assert_eq!(
+        render("https://h/a/x%data%", Position::Url, &dots),
+        "https://h/a/x.."
+    );
+    assert_eq!(
+        render("https://h/../a?%data%", Position::Url, &dots),
+        "https://h/../a?.."
+    );
+    let long = "x".repeat(256);
+    let long = Values {
+        data: Data::Ascii(&long),
+        ..ASCII
+    };
+    assert_eq!(
+        render("%data;len%", Position::Raw, &long),
+        "render: %data;len% is longer than 255 octets"
+    );
+}
+
+#[test]
+fn debug_shows_no_literal() {
+    let template = Template::parse("https://h/?pass=hunter2&t=%data%", Position::Url);
+    assert_eq!(format!("{template:?}"), "Ok(Template(Url, [\"data\"]))");
+}
+
+/// What a client puts on the wire, and what a server makes of it: by other people's parsers.
+fn seen_by_provider(position: Position, rendered: &str) -> Vec<String> {
+    match position {
+        Position::Url => {
+            let url = reqwest::Url::parse(rendered).expect("URL");
+            assert_eq!(
+                (url.scheme(), url.host_str(), url.port()),
+                ("http", Some("h"), Some(81))
+            );
+            assert_eq!(url.fragment(), None);
+            let path: Vec<&str> = url.path_segments().expect("path").collect();
+            let &["p", in_path, "q"] = path.as_slice() else {
+                panic!("path {path:?}")
+            };
+            let in_path = percent_decode_str(in_path).decode_utf8().expect("UTF-8");
+            let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            assert_eq!((pairs.len(), pairs[0].0.as_str()), (2, "t"));
+            assert_eq!(pairs[1], ("pass".to_owned(), "P".to_owned()));
+            vec![in_path.into_owned(), pairs[0].1.clone()]
+        }
+        Position::Form => {
+            let url = format!("http://h/?{rendered}");
+            let url = reqwest::Url::parse(&url).expect("URL");
+            let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            assert_eq!((pairs.len(), pairs[0].0.as_str()), (2, "t"));
+            vec![pairs[0].1.clone()]
+        }
+        Position::Header => {
+            let value = reqwest::header::HeaderValue::from_str(rendered).expect("header");
+            let value = value.to_str().expect("ASCII").trim().to_owned();
+            vec![
+                percent_decode_str(&value)
+                    .decode_utf8()
+                    .expect("UTF-8")
+                    .into_owned(),
+            ]
+        }
+        Position::Json => {
+            let value: serde_json::Value = serde_json::from_str(rendered).expect("JSON");
+            assert_eq!(value.as_object().map(serde_json::Map::len), Some(3));
+            ["a", "b"]
+                .map(|key| value[key].as_str().expect("string").to_owned())
+                .to_vec()
+        }
+        Position::Xml => {
+            let inner = rendered
+                .strip_prefix("<a t=\"")
+                .and_then(|r| r.strip_suffix("</a>"))
+                .expect("XML");
+            let (attribute, text) = inner.split_once("\">").expect("one end of the tag");
+            [attribute, text].map(unescape_xml).to_vec()
+        }
+        Position::Raw => vec![rendered.to_owned()],
+    }
+}
+
+fn unescape_xml(text: &str) -> String {
+    assert!(
+        !text.contains(['<', '>', '"', '\'', '\r', '\n', '\t']),
+        "{text:?}"
+    );
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        let (name, after) = after.split_once(';').expect("entity");
+        out.push_str(before);
+        out.push(match name {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "quot" => '"',
+            "apos" => '\'',
+            number => {
+                let number = number.strip_prefix('#').and_then(|n| n.parse().ok());
+                char::from_u32(number.expect("number")).expect("character")
+            }
+        });
+        rest = after;
+    }
+    out + rest
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "&",
+            "%",
+            "+",
+            "#",
+            "\"",
+            "'",
+            "<",
+            ">",
+            "\r\n",
+            "%data%",
+            "😀",
+            "\\",
+            "/",
+            "?",
+            "..",
+            ".",
+            "]]>",
+            "&to=%2B1900",
+            "\"}",
+            "\u{0}",
+            " ",
+            "\u{2028}",
+            "%41",
+            ";",
+            "=",
+            "\t",
+            "é",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,3}",
+        any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_provider_sees_one_field_with_our_octets(text in hostile(), unicode: bool) {
+        let data = if unicode { Data::Unicode(&text) } else { Data::Ascii(&text) };
+        let values = Values { data, ..ASCII };
+        for (position, template) in [
+            (Position::Url, "http://h:81/p/%data%/q?t=%data%&pass=P"),
+            (Position::Form, "t=%data%&pass=P"),
+            (Position::Header, "%data%"),
+            (Position::Json, r#"{"a": "%data%", "b": %data%, "c": 1}"#),
+            (Position::Xml, r#"<a t="%data%">%data%</a>"#),
+            (Position::Raw, "%data%"),
+        ] {
+            let template = Template::parse(template, position).expect("template");
+            let rendered = match template.render_text(&values) {
+                Err(RenderError::Dots) if [".", ".."].contains(&text.as_str()) => continue,
+                rendered => rendered.expect("rendered"),
+            };
+            let expected = match position {
+                Position::Xml => text.replace(
+                    |c: char| c.is_ascii_control() && !"\t\r\n\u{7f}".contains(c) || "\u{fffe}\u{ffff}".contains(c),
+                    "\u{fffd}",
+                ),
+                _ => text.clone(),
+            };
+            for seen in seen_by_provider(position, &rendered) {
+                prop_assert_eq!(&seen, &expected, "{:?} {}", position, rendered);
+            }
+        }
+    }
+
+    #[test]
+    fn binary_comes_back(octets in prop::collection::vec(any::<u8>(), 0..140)) {
+        let values = Values { data: Data::Binary(&octets), ..ASCII };
+        let rendered = render("t=%data%&pass=P", Position::Form, &values);
+        let seen = &seen_by_provider(Position::Form, &rendered)[0];
+        prop_assert_eq!(STANDARD.decode(seen).expect("base64"), octets);
+    }
+
+    #[test]
+    fn any_template_is_read_or_refused(text in "(http://h/)?([%;=a-z0-9<\"\\\\&!\\[\\]-]|%data|;hex%|%number%){0,20}", which in 0..6usize) {
+        use Position::{Form, Header, Json, Raw, Url, Xml};
+        let position = [Url, Header, Form, Json, Xml, Raw][which];
+        match Template::parse(&text, position) {
+            Ok(template) => { let _ = template.render(&UNICODE); }
+            Err(e) => prop_assert!(e.offset <= text.len() && !e.instead.is_empty()),
+        }
+    }
+}
