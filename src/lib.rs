@@ -23,6 +23,7 @@ pub mod route;
 pub mod rules;
 pub mod wire;
 
+pub mod store;
 
 
 

@@ -1,0 +1,575 @@
+//! What is kept, and the contract of every store.
+//!
+//! A store keeps messages, received SMS, mails to hand in, history, counters and dedupe keys. Its
+//! verbs are those of the domain; each is atomic, and each that changes something returns only when
+//! the change is **durable**: it survives a killed process, a crashed kernel and a power cut on
+//! hardware that obeys flush (`durability.md`). Time is an argument; a store has no clock.
+//!
+//! MUST: keep what it said yes to. Refuse with [`StoreError::Full`] while there is still room for what
+//! is already promised. Say [`StoreError::Dead`] once, for ever, when it no longer knows what is on
+//! the disk.
+//! MAY NOT: know gateways, mail or the network; answer from what is not yet durable.
+
+pub mod sled;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::sms::{Class, Concat, Encoding, MessageId, Number, Party, Receipt};
+
+/// An outbound message, from the mail that brought it to its last word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Its name.
+    pub id: MessageId,
+    /// Counts its writes; a change to an older one is a [`StoreError::Conflict`].
+    pub revision: u64,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Who pays: the address of a user, or a login.
+    pub account: String,
+    /// What it was charged, and to which month.
+    pub charge: Option<Charge>,
+    /// Where it goes.
+    pub number: Number,
+    /// The text, as it is to be read on the phone.
+    pub text: String,
+    /// How the text goes on the air.
+    pub encoding: Encoding,
+    /// How many segments it is by the standard's plan: what it costs.
+    pub segments: u8,
+    /// The concatenation reference, and the base of the TP-MR of its parts.
+    pub reference: u8,
+    /// Show at once, do not keep (class 0).
+    pub flash: bool,
+    /// The sender wants to hear of success too.
+    pub confirm: bool,
+    /// Its urgency.
+    pub class: Class,
+    /// The sender id asked for, if any.
+    pub sender_id: Option<String>,
+    /// The gateways a rule pinned it to, best first; empty: all.
+    pub gateways: Vec<String>,
+    /// The first of them that can; else the least loaded.
+    pub in_order: bool,
+    /// Gateways that cannot carry it, as they said.
+    pub avoided: Vec<String>,
+    /// Where it stands.
+    pub state: State,
+    /// The gateway that took a part of it or may have: the others must go there too.
+    pub begun: Option<String>,
+    /// What is handed to the gateway, in order; empty until a gateway was chosen. Fixed once a part
+    /// was taken or may have been.
+    pub parts: Vec<Part>,
+    /// Attempts that count (throttling does not).
+    pub attempts: u32,
+    /// Not before.
+    pub next_attempt: Timestamp,
+    /// Not after.
+    pub expires: Timestamp,
+    /// The sender knows that it is late.
+    pub warned: bool,
+    /// The last reason why not, for people.
+    pub error: Option<String>,
+}
+
+/// The mail a message came from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The MTA's queue id, for its log.
+    pub queue_id: Option<String>,
+    /// The envelope recipient as it was written.
+    pub recipient: String,
+    /// The mail's Message-ID, without `<>`.
+    pub message_id: Option<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Where reports go; `None`: nowhere (null sender, list).
+    pub report_to: Option<String>,
+}
+
+/// Where a message stands (spec 7.2). Every state has one owner: `Queued` and `Sending` the
+/// dispatcher, `Held` an admin; the rest are final, but for `Sent`, which a receipt can still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Waits for its time or its gateway.
+    Queued,
+    /// An attempt is open, or its outcome is waited for.
+    Sending,
+    /// All parts were taken.
+    Sent,
+    /// All parts are on the phone.
+    Delivered,
+    /// Refused for good; the sender knows.
+    Failed,
+    /// Too late; the sender knows.
+    Expired,
+    /// May have been sent; the sender knows.
+    Unknown,
+    /// Waits for an admin.
+    Held,
+    /// An admin took it back.
+    Cancelled,
+}
+
+impl State {
+    /// The name in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Sending => "sending",
+            State::Sent => "sent",
+            State::Delivered => "delivered",
+            State::Failed => "failed",
+            State::Expired => "expired",
+            State::Unknown => "unknown",
+            State::Held => "held",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    /// Nothing more is to be done for it.
+    pub fn is_final(self) -> bool {
+        !matches!(self, State::Queued | State::Sending | State::Held)
+    }
+}
+
+/// What is handed over in one submission: a segment, or the whole text to a provider that cuts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its share of the text.
+    pub text: String,
+    /// Where it stands.
+    pub state: PartState,
+    /// What the network said later.
+    pub receipt: Option<Receipt>,
+    /// How many attempts at it had an outcome that nobody knows.
+    pub unknowns: u32,
+}
+
+/// Where a part stands (durability 2.4).
+#[derive(Clone, Debug, PartialEq)]
+pub enum PartState {
+    /// Not handed over, as far as anyone knows.
+    Queued,
+    /// An attempt is on disk; its outcome is not. After a restart this reads as `Unknown`.
+    Handed {
+        /// To which gateway.
+        gateway: String,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The gateway has it.
+    Sent {
+        /// Which gateway.
+        gateway: String,
+        /// What the network calls it; receipts name it.
+        reference: Option<String>,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It may have been sent.
+    Unknown {
+        /// By which gateway.
+        gateway: String,
+        /// Since when.
+        at: Timestamp,
+        /// Why it is not known, for people.
+        reason: String,
+    },
+    /// It was not sent and will not be.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// Segments on an account's month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Who pays.
+    pub account: String,
+    /// `2026-11`, in the configured zone, fixed at acceptance.
+    pub month: String,
+    /// How many.
+    pub segments: u32,
+    /// No more than this in that month; 0: no limit.
+    pub limit: u32,
+}
+
+/// A key that makes a repeat harmless: while it is kept, what bears it again is not done again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dedupe {
+    /// SHA-256 over what must be equal.
+    pub key: [u8; 32],
+    /// Kept until then.
+    pub until: Timestamp,
+}
+
+/// A message on its way into the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMessage {
+    /// With revision 0.
+    pub message: Message,
+    /// Under which keys it is the same as another; any that is known makes it a repeat.
+    pub dedupe: Vec<Dedupe>,
+}
+
+/// What became of a new message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is queued and charged.
+    Queued,
+    /// It had been taken already, as this message; nothing was stored or charged.
+    Repeat(MessageId),
+}
+
+/// A mail to be handed to the MTA.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutMail {
+    /// Its name.
+    pub id: MessageId,
+    /// Envelope sender, without `<>`; empty: the null sender.
+    pub sender: String,
+    /// Envelope recipient, without `<>`.
+    pub recipient: String,
+    /// The mail, CRLF lines.
+    pub bytes: Vec<u8>,
+    /// Which of our messages it speaks of.
+    pub about: Option<MessageId>,
+    /// It already is the last resort: when it is refused, it stays here.
+    pub last_resort: bool,
+}
+
+/// A mail that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueuedMail {
+    /// The mail.
+    pub mail: OutMail,
+    /// Since when.
+    pub created: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Not before.
+    pub next_attempt: Timestamp,
+    /// The last reason why not.
+    pub error: Option<String>,
+    /// The MTA refused it for good and there is no one left to send it to: kept for an admin.
+    pub undeliverable: bool,
+}
+
+/// What became of a mail.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MailOutcome {
+    /// The MTA has it.
+    Taken,
+    /// Again at that time.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// Why not now.
+        error: String,
+    },
+    /// Refused for good: these go instead.
+    Instead(Vec<OutMail>),
+    /// Refused for good, and nobody left.
+    Undeliverable {
+        /// The MTA's words.
+        error: String,
+    },
+}
+
+/// Something that came from a gateway, as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// From which gateway.
+    pub gateway: String,
+    /// When.
+    pub at: Timestamp,
+    /// The same thing again is a duplicate.
+    pub dedupe: Option<Dedupe>,
+    /// PDU or request body, octet for octet.
+    pub raw: Vec<u8>,
+    /// What it means.
+    pub content: Content,
+}
+
+/// What was received.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// An SMS or a part of one.
+    Sms {
+        /// The phone, or the name or short code that stands for it.
+        from: Party,
+        /// Our number, when the network said so.
+        to: Option<Number>,
+        /// The text.
+        text: String,
+        /// The payload, when it is not text.
+        binary: Option<Vec<u8>>,
+        /// Where it stands in its message.
+        concat: Option<Concat>,
+        /// The service centre's time.
+        sent: Option<Timestamp>,
+    },
+    /// Octets that nobody could read: kept, and shown to an admin.
+    Undecodable {
+        /// What is wrong with them.
+        reason: String,
+    },
+}
+
+/// A received SMS in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inbound {
+    /// Its name.
+    pub id: MessageId,
+    /// What came.
+    pub received: Received,
+    /// Where it stands.
+    pub state: InboundState,
+    /// Not before.
+    pub due: Timestamp,
+}
+
+/// Where a received SMS stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboundState {
+    /// Waits for its other parts or to be addressed.
+    Open,
+    /// The phone was asked whom it means.
+    Asked,
+    /// It is a mail, or was acted upon.
+    Done,
+    /// No one wants it: an admin was told.
+    Undeliverable,
+    /// No one can read it: an admin was told.
+    Quarantined,
+}
+
+/// What to do with received SMS, in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboundOutcome {
+    /// The parts it concerns.
+    pub ids: Vec<MessageId>,
+    /// Their new state.
+    pub state: InboundState,
+    /// When to look again, for `Open` and `Asked`.
+    pub due: Timestamp,
+    /// Mails to hand in.
+    pub mails: Vec<OutMail>,
+    /// SMS to send back; repeats (by key) are left out.
+    pub messages: Vec<NewMessage>,
+}
+
+/// Whether a received thing was new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept.
+    New,
+    /// It had been.
+    Duplicate,
+}
+
+/// "Who wrote to this phone": an answer of that phone is for them (spec 8.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Our number that the phone saw; `None` when the gateway's own is not known.
+    pub ours: Option<Number>,
+    /// The phone.
+    pub phone: Number,
+    /// The mail address of who wrote.
+    pub sender: String,
+    /// The Message-ID of the mail, without `<>`.
+    pub message_id: Option<String>,
+    /// The mail's subject.
+    pub subject: String,
+    /// When it was sent.
+    pub at: Timestamp,
+}
+
+/// A change to a message, with all that must happen with it or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// The message as it is to be, with the revision it was read with.
+    pub message: Message,
+    /// Segments to give back.
+    pub refund: Option<Charge>,
+    /// Mails to hand in.
+    pub mails: Vec<OutMail>,
+}
+
+/// The three queues of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Messages to phones.
+    Messages,
+    /// SMS from phones.
+    Inbound,
+    /// Mails to the MTA.
+    Mails,
+}
+
+/// Which messages to list; newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only those in these states; empty: all.
+    pub states: Vec<State>,
+    /// Only those of this account.
+    pub account: Option<String>,
+    /// At most this many; 0: all.
+    pub limit: usize,
+}
+
+/// How much of what there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages by state.
+    pub messages: std::collections::BTreeMap<State, u64>,
+    /// Received SMS not yet done.
+    pub inbound_open: u64,
+    /// Received SMS that nobody wants or can read.
+    pub inbound_stuck: u64,
+    /// Mails that wait for the MTA.
+    pub mails: u64,
+    /// Mails the MTA refused for good.
+    pub mails_stuck: u64,
+}
+
+/// Why the store did not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nearly no room: nothing was stored.
+    #[error("the disk of the store is nearly full")]
+    Full,
+    /// Nothing is known any more; the process must end and start again.
+    #[error("the store has failed: {0}")]
+    Dead(String),
+    /// Somebody changed it first; read it again.
+    #[error("message {0} was changed meanwhile")]
+    Conflict(MessageId),
+    /// The account's month has no room for it; nothing was stored.
+    #[error("{account} has used {used} of {limit} segments in {month}")]
+    OverLimit {
+        /// Whose.
+        account: String,
+        /// Which month.
+        month: String,
+        /// How many are used.
+        used: u32,
+        /// How many there are.
+        limit: u32,
+    },
+}
+
+/// The verbs. See the module's contract.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Takes new messages and mails, charges and keys with them: all or nothing. The answers are in
+    /// the order of `messages`.
+    async fn put(
+        &self,
+        now: Timestamp,
+        messages: Vec<NewMessage>,
+        mails: Vec<OutMail>,
+    ) -> Result<Vec<Taken>, StoreError>;
+
+    /// Forgets keys early, without waiting until that is durable: the client ended in order, so the
+    /// same content again is meant to be sent again.
+    fn forget(&self, keys: Vec<[u8; 32]>);
+
+    /// Messages that are due, most urgent first, oldest first: `Queued`, or `Sending` with an outcome
+    /// that was waited for long enough. They are the caller's until settled, put back or the process
+    /// ends.
+    async fn lease_due(&self, now: Timestamp, max: usize) -> Result<Vec<Message>, StoreError>;
+
+    /// Gives a leased message back untouched, to be leased again at `at`. Not durable: after a
+    /// restart it is due when it was.
+    fn put_back(&self, id: MessageId, at: Timestamp);
+
+    /// When the next of them that nobody holds will be due.
+    fn next_due(&self, queue: Queue) -> Option<Timestamp>;
+
+    /// Writes a message whose part is `Handed`, and the link that its answer will need: the line
+    /// before the first octet to the gateway. Returns its new revision.
+    async fn begin_attempt(
+        &self,
+        now: Timestamp,
+        message: Message,
+        link: Option<Link>,
+    ) -> Result<u64, StoreError>;
+
+    /// Writes what became of it. A message that is neither final nor held goes back to the queue. A
+    /// leased message that is settled is no longer leased. Returns its new revision.
+    async fn settle(&self, now: Timestamp, settlement: Settlement) -> Result<u64, StoreError>;
+
+    /// The message and part that `gateway` calls `reference`.
+    async fn by_reference(
+        &self,
+        gateway: &str,
+        reference: &str,
+    ) -> Result<Option<(Message, usize)>, StoreError>;
+
+    /// One message.
+    async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// Whether the dispatcher holds it just now.
+    fn is_leased(&self, id: MessageId) -> bool;
+
+    /// Messages, newest first.
+    async fn list(&self, filter: Filter) -> Result<Vec<Message>, StoreError>;
+
+    /// How many segments an account has used in a month.
+    async fn used(&self, account: &str, month: &str) -> Result<u32, StoreError>;
+
+    /// Keeps what a gateway received.
+    async fn keep_inbound(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError>;
+
+    /// Received SMS that are due: `Open` or `Asked`, oldest first. The caller's until settled or the
+    /// process ends.
+    async fn lease_inbound(&self, now: Timestamp, max: usize) -> Result<Vec<Inbound>, StoreError>;
+
+    /// Writes what became of received SMS.
+    async fn settle_inbound(
+        &self,
+        now: Timestamp,
+        outcome: InboundOutcome,
+    ) -> Result<(), StoreError>;
+
+    /// Received SMS, newest first; 0: all.
+    async fn list_inbound(&self, limit: usize) -> Result<Vec<Inbound>, StoreError>;
+
+    /// Links of a phone that are not older than `since`, newest first.
+    async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError>;
+
+    /// Mails that are due, oldest first. The caller's until settled or the process ends.
+    async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError>;
+
+    /// Writes what became of a mail.
+    async fn settle_mail(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        outcome: MailOutcome,
+    ) -> Result<(), StoreError>;
+
+    /// Mails that wait or are stuck.
+    async fn list_mail(&self) -> Result<Vec<QueuedMail>, StoreError>;
+
+    /// How much there is.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Drops keys and links whose time is over, and what was final before `before`. Returns how many
+    /// records went.
+    async fn prune(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Ends only when the store is dead, with the reason.
+    async fn died(&self) -> String;
+}

@@ -1,0 +1,196 @@
+//! The keys of the one tree: an octet for the kind, then what names the row.
+//!
+//! One tree, so that one batch is one transaction. Ids are UUIDv7 and sort by time; what can be of
+//! any length (accounts, references) is hashed, so no key is longer than 64 octets.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::sms::{MessageId, Number};
+use crate::store::Link;
+
+/// The row about all rows: epoch, sequence, count and sum. It is not counted itself.
+pub const META: &[u8] = b"\0meta";
+
+/// The kinds of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An outbound message.
+    Message,
+    /// A key that makes an outbound message a repeat.
+    Dedupe,
+    /// A key that makes a received thing a duplicate.
+    Seen,
+    /// What a gateway calls a part.
+    Reference,
+    /// Who wrote to a phone.
+    Link,
+    /// Segments of an account's month.
+    Counter,
+    /// A received SMS.
+    Inbound,
+    /// A mail that waits for the MTA.
+    Mail,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 8] = [
+        Kind::Message,
+        Kind::Dedupe,
+        Kind::Seen,
+        Kind::Reference,
+        Kind::Link,
+        Kind::Counter,
+        Kind::Inbound,
+        Kind::Mail,
+    ];
+
+    /// The first octet of its keys.
+    pub fn octet(self) -> u8 {
+        match self {
+            Kind::Message => b'M',
+            Kind::Dedupe => b'K',
+            Kind::Seen => b'I',
+            Kind::Reference => b'R',
+            Kind::Link => b'L',
+            Kind::Counter => b'C',
+            Kind::Inbound => b'B',
+            Kind::Mail => b'O',
+        }
+    }
+
+    /// Its name in exports and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Message => "message",
+            Kind::Dedupe => "key",
+            Kind::Seen => "seen",
+            Kind::Reference => "reference",
+            Kind::Link => "link",
+            Kind::Counter => "counter",
+            Kind::Inbound => "inbound",
+            Kind::Mail => "mail",
+        }
+    }
+
+    /// The kind of the row under this key.
+    pub fn of(key: &[u8]) -> Option<Kind> {
+        let first = key.first()?;
+        Kind::ALL.into_iter().find(|kind| kind.octet() == *first)
+    }
+
+    /// Its prefix.
+    pub fn prefix(self) -> [u8; 1] {
+        [self.octet()]
+    }
+}
+
+/// The key of an outbound message.
+pub fn message(id: MessageId) -> Vec<u8> {
+    named(Kind::Message, id.as_bytes())
+}
+
+/// The key of a received SMS.
+pub fn inbound(id: MessageId) -> Vec<u8> {
+    named(Kind::Inbound, id.as_bytes())
+}
+
+/// The key of a mail.
+pub fn mail(id: MessageId) -> Vec<u8> {
+    named(Kind::Mail, id.as_bytes())
+}
+
+/// The key of a dedupe key of an outbound message.
+pub fn dedupe(key: &[u8; 32]) -> Vec<u8> {
+    named(Kind::Dedupe, key)
+}
+
+/// The key of a dedupe key of a received thing.
+pub fn seen(key: &[u8; 32]) -> Vec<u8> {
+    named(Kind::Seen, key)
+}
+
+/// The key of a gateway's reference.
+pub fn reference(gateway: &str, reference: &str) -> Vec<u8> {
+    named(Kind::Reference, &hash(&[gateway, reference]))
+}
+
+/// The key of an account's month.
+pub fn counter(account: &str, month: &str) -> Vec<u8> {
+    named(Kind::Counter, &hash(&[account, month]))
+}
+
+/// The key of a link: the phone, the time, and who wrote what. The links of a phone sort by time.
+pub fn link(link: &Link) -> Vec<u8> {
+    let mut key = links(&link.phone, link.at);
+    let ours = link.ours.as_ref().map_or("", Number::as_str);
+    let message_id = link.message_id.as_deref().unwrap_or("");
+    key.extend(&hash(&[&link.sender, ours, message_id, &link.subject])[..8]);
+    key
+}
+
+/// Where the links of a phone begin that are as old as `since`.
+pub fn links(phone: &Number, since: Timestamp) -> Vec<u8> {
+    let mut key = links_of(phone);
+    // With the sign bit turned, times before 1970 sort before the others.
+    let micros = (since.as_microsecond() as u64) ^ (1 << 63);
+    key.extend(micros.to_be_bytes());
+    key
+}
+
+/// What the links of a phone begin with.
+pub fn links_of(phone: &Number) -> Vec<u8> {
+    let mut key = named(Kind::Link, phone.digits().as_bytes());
+    // No phone's links begin as those of a phone whose number it begins with.
+    key.push(0);
+    key
+}
+
+/// The id in the key of a message, a received SMS or a mail.
+pub fn id(key: &[u8]) -> Option<MessageId> {
+    let bytes: [u8; 16] = key.get(1..)?.try_into().ok()?;
+    Some(MessageId::from_bytes(bytes))
+}
+
+fn named(kind: Kind, name: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + name.len() + 17);
+    key.push(kind.octet());
+    key.extend_from_slice(name);
+    key
+}
+
+fn hash(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        // With the lengths, no two lists of texts are hashed alike.
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_sort_by_time_and_not_across_phones() {
+        let short = Number::from_network("+155512").expect("number");
+        let long = Number::from_network("+1555123").expect("number");
+        let at = |second| Timestamp::from_second(second).expect("time");
+        assert!(links(&short, at(-5)) < links(&short, at(5)));
+        assert!(links(&short, at(5)) < links(&short, at(6)));
+        assert!(!links(&long, at(5)).starts_with(&links_of(&short)));
+    }
+
+    #[test]
+    fn kinds_are_told_apart() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of(&[kind.octet(), 1]), Some(kind));
+        }
+        assert_eq!(Kind::of(META), None);
+        assert_eq!(Kind::of(b""), None);
+        assert_ne!(counter("a", "bc"), counter("ab", "c"));
+    }
+}

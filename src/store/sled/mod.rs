@@ -1,0 +1,579 @@
+//! The store for one machine: sled, and what sled lacks.
+//!
+//! sled as it comes is not durable, can lose rows without a word, and is not maintained; with the
+//! rules of `durability.md` 2.7 it passed every crash that we could make. Each has its file:
+//!
+//! * [`writer`]: one thread writes; group commit; flush, sync, anchor, and then the answers.
+//! * [`frame`], [`anchor`], [`open`]: every row is checked, none can vanish or fall back in silence.
+//! * [`spool`]: what is too large for a row.
+//! * [`guard`]: one process, room on the disk.
+//! * [`records`], [`keys`]: the format. [`verbs`], [`index`]: what it means. [`dump`]: the way out.
+//!
+//! MUST: answer only what is on the disk. MAY NOT: be upgraded (`=0.34.7`) without its crash suite;
+//! call `flush_async`, which dead-locks; write from any other thread.
+//!
+//! Months of accounts are kept for ever: some hundred octets each.
+
+pub mod anchor;
+pub mod dump;
+pub mod error;
+pub mod frame;
+pub mod guard;
+pub mod index;
+pub mod keys;
+pub mod open;
+pub mod records;
+pub mod shared;
+pub mod spool;
+pub mod txn;
+pub mod verbs;
+pub mod writer;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use self::keys::Kind;
+use self::open::Opened;
+use self::shared::{Shared, describe};
+use self::txn::Txn;
+use self::verbs::{Age, Arrival, Posting};
+use self::writer::{Job, MAX_WAITING};
+use super::{
+    Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage, OutMail,
+    Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+};
+use crate::sms::{MessageId, Number};
+
+pub use self::dump::{DumpError, Exported, check, export, import};
+pub use self::error::OpenError;
+pub use self::open::Census;
+
+/// Keys that wait to be forgotten, at most: one that is not forgotten only makes a repeat of the
+/// same text within ten minutes count as one.
+const MAX_FORGOTTEN: usize = 65_536;
+
+/// Rows that one transaction of `prune` deletes: the mails in between shall not wait.
+const PRUNE: usize = 256;
+
+/// Where the store is, and what it must have room for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory.
+    pub path: PathBuf,
+    /// Octets of the largest message that is taken.
+    pub largest: u64,
+    /// Free space below which nothing new is taken, instead of 2 × `largest` + 64 MiB.
+    pub reserve: Option<u64>,
+}
+
+/// How much the writer did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Batches that were synced.
+    pub batches: u64,
+    /// Rows that were written.
+    pub rows: u64,
+}
+
+/// An open store. When the last one goes, the writer ends and the lock is free.
+#[derive(Debug)]
+pub struct SledStore {
+    shared: Arc<Shared>,
+    /// `None` only while it is dropped.
+    queue: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the store of a directory, and makes it when the directory is absent or empty. Reads all
+    /// of it.
+    pub fn open(settings: &Settings) -> Result<Arc<Self>, OpenError> {
+        let opened = open::open(settings, new_epoch(), open::For::Use)?;
+        Self::start(opened).map(Arc::new)
+    }
+
+    fn start(opened: Opened) -> Result<Self, OpenError> {
+        let (queue, jobs) = mpsc::channel(MAX_WAITING);
+        let shared = Arc::clone(&opened.writer.shared);
+        let writer = opened.writer;
+        let path = writer.blobs.clone();
+        let thread = std::thread::Builder::new().name("store".into());
+        let writer = thread.spawn(move || writer.run(jobs));
+        let writer = writer.map_err(|source| OpenError::Io {
+            path,
+            what: "start the writer",
+            source,
+        })?;
+        Ok(Self {
+            shared,
+            queue: Some(queue),
+            writer: Some(writer),
+        })
+    }
+
+    /// What the writer did since the store was opened.
+    pub fn metrics(&self) -> Metrics {
+        let [requests, batches, rows] = &self.shared.metrics;
+        Metrics {
+            requests: requests.load(Ordering::Relaxed),
+            batches: batches.load(Ordering::Relaxed),
+            rows: rows.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Hands a transaction to the writer, and waits until it is durable.
+    async fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Txn<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.alive()?;
+        let (job, answer) = writer::job(work);
+        if let Some(queue) = &self.queue
+            && queue.send(job).await.is_ok()
+            && let Ok(answer) = answer.await
+        {
+            return answer;
+        }
+        // The writer only goes before us when the store is dead.
+        Err(StoreError::Dead(self.shared.died().await))
+    }
+
+    /// Reads on the caller's thread, and answers when that is durable.
+    async fn read<T>(
+        &self,
+        reader: impl FnOnce(&Shared) -> Result<T, String>,
+    ) -> Result<T, StoreError> {
+        let value = self.shared.read(|| reader(&self.shared))?;
+        self.shared.durable().await?;
+        Ok(value)
+    }
+
+    /// Reads much, on a thread where that may take its time.
+    async fn read_long<T: Send + 'static>(
+        &self,
+        reader: impl FnOnce(&Shared) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || shared.read(|| reader(&shared)));
+        let value = match read.await {
+            Ok(value) => value?,
+            Err(e) => return Err(self.shared.die(e.to_string())),
+        };
+        self.shared.durable().await?;
+        Ok(value)
+    }
+
+    /// Writes rows as they are: for imports.
+    async fn load(&self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
+        let load = move |txn: &mut Txn<'_>| {
+            txn.need_room()?;
+            for (key, payload) in rows {
+                txn.put(key, payload);
+            }
+            Ok(())
+        };
+        self.submit(load).await
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            // It caught its panics.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Names a new store: one that is put in another's place is told by it. Time and process are enough,
+/// as no one chooses them.
+fn new_epoch() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// The message under its key, as it is to be seen: open attempts of a process that is gone are
+/// unknown outcomes.
+fn message(shared: &Shared, id: MessageId) -> Result<Option<Message>, String> {
+    let key = keys::message(id);
+    let Some(payload) = shared.payload(&key)? else {
+        return Ok(None);
+    };
+    let kept = records::decode_message(&payload);
+    let kept = kept.map_err(|e| format!("{} {e}", describe(&key)))?;
+    Ok(Some(as_seen(shared, kept.value)))
+}
+
+fn as_seen(shared: &Shared, mut message: Message) -> Message {
+    if shared.index().was_stopped(message.id, message.revision) {
+        verbs::close_attempts(&mut message);
+    }
+    message
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn put(
+        &self,
+        now: Timestamp,
+        messages: Vec<NewMessage>,
+        mails: Vec<OutMail>,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let arrivals = messages.into_iter().map(|m| Arrival::new(m, now));
+        let arrivals: Vec<Arrival> = arrivals.collect();
+        let postings = mails.into_iter().map(|m| Posting::new(m, now));
+        let postings: Vec<Posting> = postings.collect();
+        let put = move |txn: &mut Txn<'_>| {
+            txn.need_room()?;
+            let taken = verbs::take(txn, now, arrivals)?;
+            verbs::post(txn, postings)?;
+            Ok(taken)
+        };
+        self.submit(put).await
+    }
+
+    fn forget(&self, keys: Vec<[u8; 32]>) {
+        {
+            let forgotten = self.shared.forgotten.lock();
+            let mut forgotten = forgotten.unwrap_or_else(PoisonError::into_inner);
+            let room = MAX_FORGOTTEN.saturating_sub(forgotten.len());
+            forgotten.extend(keys.into_iter().take(room));
+        }
+        // Wakes the writer; when the queue is full it is awake.
+        let (job, _) = writer::job(|_| Ok(()));
+        if let Some(queue) = &self.queue {
+            let _ = queue.try_send(job);
+        }
+    }
+
+    async fn lease_due(&self, now: Timestamp, max: usize) -> Result<Vec<Message>, StoreError> {
+        // Nothing is awaited, so that a caller that goes away cannot take leases with it. What is
+        // in the index is durable.
+        self.shared.read(|| {
+            let ids = self.shared.index().lease_messages(now, max);
+            let mut due = Vec::with_capacity(ids.len());
+            for id in ids {
+                due.extend(message(&self.shared, id)?);
+            }
+            Ok(due)
+        })
+    }
+
+    fn put_back(&self, id: MessageId, at: Timestamp) {
+        self.shared.index().put_back(id, at);
+    }
+
+    fn next_due(&self, queue: Queue) -> Option<Timestamp> {
+        self.shared.index().next_due(queue)
+    }
+
+    async fn begin_attempt(
+        &self,
+        now: Timestamp,
+        message: Message,
+        link: Option<Link>,
+    ) -> Result<u64, StoreError> {
+        let change = verbs::Change::new(message, now);
+        self.submit(move |txn| verbs::begin(txn, change, link))
+            .await
+    }
+
+    async fn settle(&self, now: Timestamp, settlement: Settlement) -> Result<u64, StoreError> {
+        let (change, refund, mails) = verbs::prepare(now, settlement);
+        let settle = move |txn: &mut Txn<'_>| verbs::settle(txn, change, refund, mails);
+        self.submit(settle).await
+    }
+
+    async fn by_reference(
+        &self,
+        gateway: &str,
+        reference: &str,
+    ) -> Result<Option<(Message, usize)>, StoreError> {
+        let key = keys::reference(gateway, reference);
+        let find = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(None);
+            };
+            let named = records::decode_named(&payload);
+            let named = named.map_err(|e| format!("{} {e}", describe(&key)))?;
+            let message = message(shared, named.id)?;
+            let message = message.filter(|m| named.part < m.parts.len());
+            Ok(message.map(|m| (m, named.part)))
+        };
+        self.read(find).await
+    }
+
+    async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.read(|shared| message(shared, id)).await
+    }
+
+    fn is_leased(&self, id: MessageId) -> bool {
+        self.shared.index().is_leased(id)
+    }
+
+    async fn list(&self, filter: Filter) -> Result<Vec<Message>, StoreError> {
+        let list = move |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Message.prefix(), true, |key, payload| {
+                let kept = records::decode_message(payload);
+                let message = kept.map_err(|e| format!("{} {e}", describe(key)))?.value;
+                let state = filter.states.is_empty() || filter.states.contains(&message.state);
+                let account = filter
+                    .account
+                    .as_ref()
+                    .is_none_or(|a| *a == message.account);
+                if state && account {
+                    found.push(as_seen(shared, message));
+                }
+                Ok(filter.limit == 0 || found.len() < filter.limit)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn used(&self, account: &str, month: &str) -> Result<u32, StoreError> {
+        let key = keys::counter(account, month);
+        let used = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(0);
+            };
+            let counter = records::decode_counter(&payload);
+            let counter = counter.map_err(|e| format!("{} {e}", describe(&key)))?;
+            Ok(counter.used)
+        };
+        self.read(used).await
+    }
+
+    async fn keep_inbound(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError> {
+        let keep = move |txn: &mut Txn<'_>| {
+            txn.need_room()?;
+            verbs::keep_inbound(txn, now, id, received)
+        };
+        self.submit(keep).await
+    }
+
+    async fn lease_inbound(&self, now: Timestamp, max: usize) -> Result<Vec<Inbound>, StoreError> {
+        self.shared.read(|| {
+            let ids = self.shared.index().lease_inbound(now, max);
+            let mut due = Vec::with_capacity(ids.len());
+            for id in ids {
+                let key = keys::inbound(id);
+                if let Some(payload) = self.shared.payload(&key)? {
+                    let kept = records::decode_inbound(&payload);
+                    due.push(kept.map_err(|e| format!("{} {e}", describe(&key)))?.value);
+                }
+            }
+            Ok(due)
+        })
+    }
+
+    async fn settle_inbound(
+        &self,
+        now: Timestamp,
+        outcome: InboundOutcome,
+    ) -> Result<(), StoreError> {
+        let settle = move |txn: &mut Txn<'_>| verbs::settle_inbound(txn, now, outcome);
+        self.submit(settle).await
+    }
+
+    async fn list_inbound(&self, limit: usize) -> Result<Vec<Inbound>, StoreError> {
+        let list = move |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Inbound.prefix(), true, |key, payload| {
+                let kept = records::decode_inbound(payload);
+                found.push(kept.map_err(|e| format!("{} {e}", describe(key)))?.value);
+                Ok(limit == 0 || found.len() < limit)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError> {
+        let prefix = keys::links_of(phone);
+        let links = move |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&prefix, true, |key, payload| {
+                let link = records::decode_link(payload);
+                let link = link.map_err(|e| format!("{} {e}", describe(key)))?;
+                // They come newest first, so the first that is too old is the last to be read.
+                let young = link.at >= since;
+                if young {
+                    found.push(link);
+                }
+                Ok(young)
+            })?;
+            Ok(found)
+        };
+        self.read(links).await
+    }
+
+    async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError> {
+        self.shared.read(|| {
+            let ids = self.shared.index().lease_mails(now, max);
+            let mut due = Vec::with_capacity(ids.len());
+            for id in ids {
+                let key = keys::mail(id);
+                if let Some(payload) = self.shared.payload(&key)? {
+                    let mail = records::decode_mail(&payload);
+                    due.push(mail.map_err(|e| format!("{} {e}", describe(&key)))?);
+                }
+            }
+            Ok(due)
+        })
+    }
+
+    async fn settle_mail(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        outcome: MailOutcome,
+    ) -> Result<(), StoreError> {
+        let settle = move |txn: &mut Txn<'_>| verbs::settle_mail(txn, now, id, outcome);
+        self.submit(settle).await
+    }
+
+    async fn list_mail(&self) -> Result<Vec<QueuedMail>, StoreError> {
+        let list = |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Mail.prefix(), false, |key, payload| {
+                let mail = records::decode_mail(payload);
+                found.push(mail.map_err(|e| format!("{} {e}", describe(key)))?);
+                Ok(true)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.shared.alive()?;
+        Ok(self.shared.index().counts())
+    }
+
+    async fn prune(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError> {
+        let age = Age { now, before };
+        let over = move |shared: &Shared| {
+            let mut over = Vec::new();
+            for kind in Kind::ALL {
+                shared.scan(&kind.prefix(), false, |key, payload| {
+                    let row = records::decode(kind, payload);
+                    let row = row.map_err(|e| format!("{} {e}", describe(key)))?;
+                    if age.is_over(&row) {
+                        over.push(key.to_vec());
+                    }
+                    Ok(true)
+                })?;
+            }
+            Ok(over)
+        };
+        let mut over = self.read_long(over).await?;
+        let mut dropped = 0;
+        while !over.is_empty() {
+            let rest = over.split_off(over.len().min(PRUNE));
+            let chunk = std::mem::replace(&mut over, rest);
+            let drop_old = move |txn: &mut Txn<'_>| verbs::drop_old(txn, age, chunk);
+            dropped += self.submit(drop_old).await?;
+        }
+        Ok(dropped)
+    }
+
+    async fn died(&self) -> String {
+        self.shared.died().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> (tempfile::TempDir, Arc<SledStore>) {
+        let dir = tempfile::tempdir().expect("directory");
+        let settings = Settings {
+            path: dir.path().join("store"),
+            largest: 0,
+            reserve: Some(1 << 20),
+        };
+        let store = SledStore::open(&settings).expect("open");
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn what_queues_up_is_one_batch() {
+        let (_dir, store) = open();
+        // The writer is held in its first request until the others have queued up.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let put = |n: u8, wait: Option<std::sync::mpsc::Receiver<()>>| {
+            store.submit(move |txn| {
+                if let Some(wait) = wait {
+                    let _ = wait.recv();
+                }
+                let known = records::Known {
+                    until: Timestamp::MAX,
+                    id: MessageId::from_bytes([n; 16]),
+                };
+                txn.put(keys::dedupe(&[n; 32]), records::encode_known(&known));
+                Ok(())
+            })
+        };
+        let others = futures_util::future::join_all((1..100).map(|n| put(n, None)));
+        let release = async {
+            tokio::task::yield_now().await;
+            drop(go);
+        };
+        let (first, others, ()) = tokio::join!(put(0, Some(wait)), others, release);
+        assert_eq!(first, Ok(()));
+        assert!(others.iter().all(Result::is_ok));
+        let metrics = store.metrics();
+        assert_eq!((metrics.requests, metrics.rows), (100, 100));
+        assert_eq!(metrics.batches, 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_end() {
+        let (_dir, store) = open();
+        let panics = store.submit(|_| -> Result<(), StoreError> { panic!("a bug") });
+        let dead = StoreError::Dead("a store call panicked: a bug".into());
+        assert_eq!(panics.await, Err(dead.clone()));
+        assert_eq!(store.died().await, "a store call panicked: a bug");
+        assert_eq!(
+            store.put(Timestamp::UNIX_EPOCH, vec![], vec![]).await,
+            Err(dead.clone())
+        );
+        assert_eq!(store.counts().await, Err(dead.clone()));
+        assert_eq!(store.lease_due(Timestamp::MAX, 1).await, Err(dead));
+        store.forget(vec![[0; 32]]);
+    }
+
+    #[tokio::test]
+    async fn damage_that_is_read_is_the_end() {
+        let (_dir, store) = open();
+        let id = MessageId::from_bytes([1; 16]);
+        store
+            .shared
+            .db
+            .insert(keys::message(id), b"rubbish")
+            .expect("insert");
+        let found = store.find(id).await;
+        assert!(
+            matches!(&found, Err(StoreError::Dead(why)) if why.contains("is cut off")),
+            "{found:?}"
+        );
+        assert!(store.shared.alive().is_err());
+    }
+}

@@ -1,0 +1,285 @@
+//! The row of an outbound message.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{At, Damage, Id, Kept, Phone, Text, by_name, encode, parse, text, texts};
+use crate::sms::{Class, Encoding, Receipt};
+use crate::store::{Charge, Message, Origin, Part, PartState, State};
+
+pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
+pub(super) const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
+pub(super) const STATES: [State; 9] = [
+    State::Queued,
+    State::Sending,
+    State::Sent,
+    State::Delivered,
+    State::Failed,
+    State::Expired,
+    State::Unknown,
+    State::Held,
+    State::Cancelled,
+];
+
+#[derive(Serialize, Deserialize)]
+struct MessageRow<'a> {
+    touched: At,
+    id: Id,
+    revision: u64,
+    created: At,
+    origin: OriginRow<'a>,
+    account: Text<'a>,
+    charge: Option<ChargeRow<'a>>,
+    number: Phone<'a>,
+    text: Text<'a>,
+    encoding: Text<'a>,
+    segments: u8,
+    reference: u8,
+    flash: bool,
+    confirm: bool,
+    class: Text<'a>,
+    sender_id: Option<Text<'a>>,
+    gateways: Cow<'a, [String]>,
+    in_order: bool,
+    avoided: Cow<'a, [String]>,
+    state: Text<'a>,
+    begun: Option<Text<'a>>,
+    parts: Vec<PartRow<'a>>,
+    attempts: u32,
+    next_attempt: At,
+    expires: At,
+    warned: bool,
+    error: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OriginRow<'a> {
+    queue_id: Option<Text<'a>>,
+    recipient: Text<'a>,
+    message_id: Option<Text<'a>>,
+    subject: Text<'a>,
+    report_to: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ChargeRow<'a> {
+    account: Text<'a>,
+    month: Text<'a>,
+    segments: u32,
+    limit: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartRow<'a> {
+    text: Text<'a>,
+    state: PartStateRow<'a>,
+    receipt: Option<ReceiptRow>,
+    unknowns: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PartStateRow<'a> {
+    Queued,
+    Handed {
+        gateway: Text<'a>,
+        at: At,
+    },
+    Sent {
+        gateway: Text<'a>,
+        reference: Option<Text<'a>>,
+        at: At,
+    },
+    Unknown {
+        gateway: Text<'a>,
+        at: At,
+        reason: Text<'a>,
+    },
+    Failed {
+        reason: Text<'a>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReceiptRow {
+    Delivered,
+    Pending,
+    Failed(u16),
+}
+
+/// The payload of a message that was last written at `touched`.
+pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
+    encode(&MessageRow {
+        touched: At(touched),
+        id: Id(m.id),
+        revision: m.revision,
+        created: At(m.created),
+        origin: OriginRow {
+            queue_id: texts(&m.origin.queue_id),
+            recipient: text(&m.origin.recipient),
+            message_id: texts(&m.origin.message_id),
+            subject: text(&m.origin.subject),
+            report_to: texts(&m.origin.report_to),
+        },
+        account: text(&m.account),
+        charge: m.charge.as_ref().map(|c| ChargeRow {
+            account: text(&c.account),
+            month: text(&c.month),
+            segments: c.segments,
+            limit: c.limit,
+        }),
+        number: Phone::of(&m.number),
+        text: text(&m.text),
+        encoding: text(m.encoding.name()),
+        segments: m.segments,
+        reference: m.reference,
+        flash: m.flash,
+        confirm: m.confirm,
+        class: text(m.class.name()),
+        sender_id: texts(&m.sender_id),
+        gateways: Cow::Borrowed(&m.gateways),
+        in_order: m.in_order,
+        avoided: Cow::Borrowed(&m.avoided),
+        begun: texts(&m.begun),
+        state: text(m.state.name()),
+        parts: m.parts.iter().map(part_row).collect(),
+        attempts: m.attempts,
+        next_attempt: At(m.next_attempt),
+        expires: At(m.expires),
+        warned: m.warned,
+        error: texts(&m.error),
+    })
+}
+
+/// Reads what [`encode_message`] made.
+pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
+    let row: MessageRow<'static> = parse(payload)?;
+    let value = Message {
+        id: row.id.0,
+        revision: row.revision,
+        created: row.created.0,
+        origin: Origin {
+            queue_id: row.origin.queue_id.map(Text::into_owned),
+            recipient: row.origin.recipient.into_owned(),
+            message_id: row.origin.message_id.map(Text::into_owned),
+            subject: row.origin.subject.into_owned(),
+            report_to: row.origin.report_to.map(Text::into_owned),
+        },
+        account: row.account.into_owned(),
+        charge: row.charge.map(|c| Charge {
+            account: c.account.into_owned(),
+            month: c.month.into_owned(),
+            segments: c.segments,
+            limit: c.limit,
+        }),
+        number: row.number.0.into_owned(),
+        text: row.text.into_owned(),
+        encoding: by_name(ENCODINGS, Encoding::name, &row.encoding)?,
+        segments: row.segments,
+        reference: row.reference,
+        flash: row.flash,
+        confirm: row.confirm,
+        class: by_name(CLASSES, Class::name, &row.class)?,
+        sender_id: row.sender_id.map(Text::into_owned),
+        gateways: row.gateways.into_owned(),
+        in_order: row.in_order,
+        avoided: row.avoided.into_owned(),
+        begun: row.begun.map(Text::into_owned),
+        state: by_name(STATES, State::name, &row.state)?,
+        parts: row.parts.into_iter().map(part).collect(),
+        attempts: row.attempts,
+        next_attempt: row.next_attempt.0,
+        expires: row.expires.0,
+        warned: row.warned,
+        error: row.error.map(Text::into_owned),
+    };
+    Ok(Kept {
+        touched: row.touched.0,
+        value,
+    })
+}
+
+fn part_row(part: &Part) -> PartRow<'_> {
+    let state = match &part.state {
+        PartState::Queued => PartStateRow::Queued,
+        PartState::Handed { gateway, at } => PartStateRow::Handed {
+            gateway: text(gateway),
+            at: At(*at),
+        },
+        PartState::Sent {
+            gateway,
+            reference,
+            at,
+        } => PartStateRow::Sent {
+            gateway: text(gateway),
+            reference: texts(reference),
+            at: At(*at),
+        },
+        PartState::Unknown {
+            gateway,
+            at,
+            reason,
+        } => PartStateRow::Unknown {
+            gateway: text(gateway),
+            at: At(*at),
+            reason: text(reason),
+        },
+        PartState::Failed { reason } => PartStateRow::Failed {
+            reason: text(reason),
+        },
+    };
+    PartRow {
+        text: text(&part.text),
+        state,
+        unknowns: part.unknowns,
+        receipt: part.receipt.map(|receipt| match receipt {
+            Receipt::Delivered => ReceiptRow::Delivered,
+            Receipt::Pending => ReceiptRow::Pending,
+            Receipt::Failed(status) => ReceiptRow::Failed(status),
+        }),
+    }
+}
+
+fn part(row: PartRow<'_>) -> Part {
+    let state = match row.state {
+        PartStateRow::Queued => PartState::Queued,
+        PartStateRow::Handed { gateway, at } => PartState::Handed {
+            gateway: gateway.into_owned(),
+            at: at.0,
+        },
+        PartStateRow::Sent {
+            gateway,
+            reference,
+            at,
+        } => PartState::Sent {
+            gateway: gateway.into_owned(),
+            reference: reference.map(Text::into_owned),
+            at: at.0,
+        },
+        PartStateRow::Unknown {
+            gateway,
+            at,
+            reason,
+        } => PartState::Unknown {
+            gateway: gateway.into_owned(),
+            at: at.0,
+            reason: reason.into_owned(),
+        },
+        PartStateRow::Failed { reason } => PartState::Failed {
+            reason: reason.into_owned(),
+        },
+    };
+    Part {
+        text: row.text.into_owned(),
+        state,
+        unknowns: row.unknowns,
+        receipt: row.receipt.map(|receipt| match receipt {
+            ReceiptRow::Delivered => Receipt::Delivered,
+            ReceiptRow::Pending => Receipt::Pending,
+            ReceiptRow::Failed(status) => Receipt::Failed(status),
+        }),
+    }
+}

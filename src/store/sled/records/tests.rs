@@ -1,0 +1,272 @@
+//! Every value of the vocabulary comes back as it went, and no octets make the readers panic.
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::message::{CLASSES, ENCODINGS, STATES};
+use super::*;
+use crate::sms::Receipt;
+use crate::store::{Charge, Origin, Part, PartState};
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    let seconds = Timestamp::MIN.as_second()..Timestamp::MAX.as_second();
+    (seconds, 0..1_000_000_000).prop_map(|(s, n)| Timestamp::new(s, n).expect("a time"))
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    any::<[u8; 16]>().prop_map(MessageId::from_bytes)
+}
+
+fn number() -> impl Strategy<Value = Number> {
+    "[0-9]{5,15}".prop_map(|digits| Number::from_network(&digits).expect("a number"))
+}
+
+fn string() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let state = prop_oneof![
+        Just(PartState::Queued),
+        (string(), time()).prop_map(|(gateway, at)| PartState::Handed { gateway, at }),
+        (string(), of(string()), time()).prop_map(|(gateway, reference, at)| PartState::Sent {
+            gateway,
+            reference,
+            at
+        }),
+        (string(), time(), string()).prop_map(|(gateway, at, reason)| PartState::Unknown {
+            gateway,
+            at,
+            reason
+        }),
+        string().prop_map(|reason| PartState::Failed { reason }),
+    ];
+    let receipt = prop_oneof![
+        Just(Receipt::Delivered),
+        Just(Receipt::Pending),
+        any::<u16>().prop_map(Receipt::Failed),
+    ];
+    (string(), state, of(receipt), any::<u32>()).prop_map(|(text, state, receipt, unknowns)| Part {
+        text,
+        state,
+        receipt,
+        unknowns,
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let origin = (of(string()), string(), of(string()), string(), of(string())).prop_map(
+        |(queue_id, recipient, message_id, subject, report_to)| Origin {
+            queue_id,
+            recipient,
+            message_id,
+            subject,
+            report_to,
+        },
+    );
+    let charge = (string(), string(), any::<u32>(), any::<u32>()).prop_map(
+        |(account, month, segments, limit)| Charge {
+            account,
+            month,
+            segments,
+            limit,
+        },
+    );
+    let who = (id(), any::<u64>(), origin, string(), of(charge), number());
+    let what = (
+        string(),
+        prop::sample::select(&ENCODINGS[..]),
+        any::<(u8, u8, bool, bool)>(),
+        prop::sample::select(&CLASSES[..]),
+        of(string()),
+        vec(string(), 0..3),
+    );
+    let how = (
+        prop::sample::select(&STATES[..]),
+        vec(part(), 0..4),
+        any::<u32>(),
+        (time(), time(), time()),
+        any::<(bool, bool)>(),
+        (of(string()), of(string()), vec(string(), 0..3)),
+    );
+    (who, what, how).prop_map(|(who, what, how)| Message {
+        id: who.0,
+        revision: who.1,
+        created: how.3.0,
+        origin: who.2,
+        account: who.3,
+        charge: who.4,
+        number: who.5,
+        text: what.0,
+        encoding: what.1,
+        segments: what.2.0,
+        reference: what.2.1,
+        flash: what.2.2,
+        confirm: what.2.3,
+        class: what.3,
+        sender_id: what.4,
+        gateways: what.5,
+        state: how.0,
+        parts: how.1,
+        attempts: how.2,
+        next_attempt: how.3.1,
+        expires: how.3.2,
+        warned: how.4.0,
+        in_order: how.4.1,
+        error: how.5.0,
+        begun: how.5.1,
+        avoided: how.5.2,
+    })
+}
+
+fn inbound() -> impl Strategy<Value = Inbound> {
+    let from = prop_oneof![
+        number().prop_map(Party::Number),
+        string().prop_map(Party::Short),
+        string().prop_map(Party::Name),
+    ];
+    let concat = any::<(u16, bool, u8, u8)>().prop_map(|(reference, wide, part, parts)| Concat {
+        reference,
+        wide,
+        part,
+        parts,
+    });
+    let content = prop_oneof![
+        (
+            from,
+            of(number()),
+            string(),
+            of(any::<Vec<u8>>()),
+            of(concat),
+            of(time())
+        )
+            .prop_map(|(from, to, text, binary, concat, sent)| Content::Sms {
+                from,
+                to,
+                text,
+                binary,
+                concat,
+                sent
+            }),
+        string().prop_map(|reason| Content::Undecodable { reason }),
+    ];
+    let dedupe = (any::<[u8; 32]>(), time()).prop_map(|(key, until)| Dedupe { key, until });
+    let state = prop::sample::select(&INBOUND_STATES[..]);
+    let times = (time(), time());
+    (
+        id(),
+        string(),
+        of(dedupe),
+        any::<Vec<u8>>(),
+        content,
+        state,
+        times,
+    )
+        .prop_map(
+            |(id, gateway, dedupe, raw, content, state, (at, due))| Inbound {
+                id,
+                received: Received {
+                    gateway,
+                    at,
+                    dedupe,
+                    raw,
+                    content,
+                },
+                state,
+                due,
+            },
+        )
+}
+
+fn mail() -> impl Strategy<Value = QueuedMail> {
+    let mail = (
+        id(),
+        string(),
+        string(),
+        any::<Vec<u8>>(),
+        of(id()),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(id, sender, recipient, bytes, about, last_resort)| OutMail {
+                id,
+                sender,
+                recipient,
+                bytes,
+                about,
+                last_resort,
+            },
+        );
+    let rest = (time(), any::<u32>(), time(), of(string()), any::<bool>());
+    (mail, rest).prop_map(
+        |(mail, (created, attempts, next_attempt, error, undeliverable))| QueuedMail {
+            mail,
+            created,
+            attempts,
+            next_attempt,
+            error,
+            undeliverable,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn messages_come_back(value in message(), touched in time()) {
+        let kept = decode_message(&encode_message(&value, touched));
+        prop_assert_eq!(kept, Ok(Kept { touched, value }));
+    }
+
+    #[test]
+    fn received_come_back(value in inbound(), touched in time()) {
+        let kept = decode_inbound(&encode_inbound(&value, touched));
+        prop_assert_eq!(kept, Ok(Kept { touched, value }));
+    }
+
+    #[test]
+    fn mails_come_back(mail in mail()) {
+        prop_assert_eq!(decode_mail(&encode_mail(&mail)), Ok(mail));
+    }
+
+    #[test]
+    fn what_points_to_messages_comes_back(
+        id in id(), until in time(), part: usize, used: u32, ours in of(number()), phone in number(),
+        a in string(), b in string(), c in of(string()),
+    ) {
+        let known = Known { until, id };
+        prop_assert_eq!(decode_known(&encode_known(&known)), Ok(known));
+        let named = Named { gateway: a.clone(), reference: b.clone(), id, part };
+        prop_assert_eq!(decode_named(&encode_named(&named)), Ok(named));
+        let counter = Counter { account: a.clone(), month: b.clone(), used };
+        prop_assert_eq!(decode_counter(&encode_counter(&counter)), Ok(counter));
+        let link = Link { ours, phone, sender: a, message_id: c, subject: b, at: until };
+        prop_assert_eq!(decode_link(&encode_link(&link)), Ok(link));
+    }
+
+    #[test]
+    fn any_octets_are_read_without_panic(payload in any::<Vec<u8>>()) {
+        for kind in Kind::ALL {
+            prop_assert!(decode(kind, &payload).is_err());
+        }
+    }
+
+    #[test]
+    fn changed_json_is_read_without_panic(value in message(), at: prop::sample::Index, octet: u8) {
+        let mut payload = encode_message(&value, Timestamp::UNIX_EPOCH);
+        let at = at.index(payload.len());
+        payload[at] = octet;
+        for kind in Kind::ALL {
+            let _ = decode(kind, &payload);
+        }
+    }
+}
+
+#[test]
+fn a_newer_version_is_told_from_damage() {
+    assert_eq!(decode_known(&[2, b'{']), Err(Damage::Newer(2)));
+    assert!(matches!(decode_known(b""), Err(Damage::Bad(_))));
+    assert!(matches!(decode_known(b"\x01{}"), Err(Damage::Bad(_))));
+}

@@ -1,0 +1,492 @@
+//! The verbs as transactions: each reads and stages rows, and says what the index has to follow.
+//!
+//! A verb that answers with an error has changed nothing: the writer takes back what it staged.
+
+use jiff::Timestamp;
+
+use super::index::{Effect, Standing};
+use super::keys;
+use super::records::{self, Counter, Damage, Kept, Known, Named};
+use super::shared::describe;
+use super::txn::Txn;
+use crate::sms::MessageId;
+use crate::store::{
+    Charge, Dedupe, Inbound, InboundOutcome, InboundState, Kept as Reception, Link, MailOutcome,
+    Message, NewMessage, OutMail, PartState, QueuedMail, Received, Settlement, State, StoreError,
+    Taken,
+};
+
+/// A message whose row is made: what can be done on the caller's thread is done there.
+pub struct Arrival {
+    id: MessageId,
+    payload: Vec<u8>,
+    standing: Standing,
+    dedupe: Vec<Dedupe>,
+    charge: Option<Charge>,
+}
+
+impl Arrival {
+    /// Makes the row.
+    pub fn new(new: NewMessage, now: Timestamp) -> Self {
+        Self {
+            id: new.message.id,
+            payload: records::encode_message(&new.message, now),
+            standing: standing(&new.message),
+            dedupe: new.dedupe,
+            charge: new.message.charge,
+        }
+    }
+}
+
+/// A mail whose row is made.
+pub struct Posting {
+    id: MessageId,
+    payload: Vec<u8>,
+    due: Timestamp,
+}
+
+impl Posting {
+    /// Makes the row of a mail that is to go at once.
+    pub fn new(mail: OutMail, now: Timestamp) -> Self {
+        let queued = QueuedMail {
+            mail,
+            created: now,
+            attempts: 0,
+            next_attempt: now,
+            error: None,
+            undeliverable: false,
+        };
+        Self {
+            id: queued.mail.id,
+            payload: records::encode_mail(&queued),
+            due: now,
+        }
+    }
+}
+
+/// Takes messages that are not repeats, and charges them.
+pub fn take(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    arrivals: Vec<Arrival>,
+) -> Result<Vec<Taken>, StoreError> {
+    arrivals
+        .into_iter()
+        .map(|a| take_one(txn, now, a))
+        .collect()
+}
+
+fn take_one(txn: &mut Txn<'_>, now: Timestamp, arrival: Arrival) -> Result<Taken, StoreError> {
+    let id = arrival.id;
+    for dedupe in &arrival.dedupe {
+        if let Some(known) = known(txn, &keys::dedupe(&dedupe.key))?
+            && known.until > now
+        {
+            return Ok(Taken::Repeat(known.id));
+        }
+    }
+    let key = keys::message(id);
+    if txn.get(&key)?.is_some() {
+        // The caller did not hear the first answer.
+        return Ok(Taken::Repeat(id));
+    }
+    if let Some(charge) = &arrival.charge {
+        spend(txn, charge)?;
+    }
+    for Dedupe { key, until } in arrival.dedupe {
+        txn.put(
+            keys::dedupe(&key),
+            records::encode_known(&Known { until, id }),
+        );
+    }
+    txn.put(key, arrival.payload);
+    txn.effect(Effect::Message {
+        id,
+        was: None,
+        is: Some(arrival.standing),
+        stays_leased: false,
+    });
+    Ok(Taken::Queued)
+}
+
+/// Takes mails; one that is there already stays as it is.
+pub fn post(txn: &mut Txn<'_>, postings: Vec<Posting>) -> Result<(), StoreError> {
+    for posting in postings {
+        let key = keys::mail(posting.id);
+        if txn.get(&key)?.is_some() {
+            continue;
+        }
+        txn.put(key, posting.payload);
+        txn.effect(Effect::Mail {
+            id: posting.id,
+            was: None,
+            is: Some((false, posting.due)),
+        });
+    }
+    Ok(())
+}
+
+fn spend(txn: &mut Txn<'_>, charge: &Charge) -> Result<(), StoreError> {
+    let used = used(txn, charge)?;
+    let after = used.saturating_add(charge.segments);
+    if charge.limit != 0 && after > charge.limit {
+        return Err(StoreError::OverLimit {
+            account: charge.account.clone(),
+            month: charge.month.clone(),
+            used,
+            limit: charge.limit,
+        });
+    }
+    count(txn, charge, after);
+    Ok(())
+}
+
+fn refund(txn: &mut Txn<'_>, charge: &Charge) -> Result<(), StoreError> {
+    let used = used(txn, charge)?;
+    count(txn, charge, used.saturating_sub(charge.segments));
+    Ok(())
+}
+
+fn used(txn: &Txn<'_>, charge: &Charge) -> Result<u32, StoreError> {
+    let key = keys::counter(&charge.account, &charge.month);
+    let counter = fetch(txn, &key, records::decode_counter)?;
+    Ok(counter.map_or(0, |c| c.used))
+}
+
+fn count(txn: &mut Txn<'_>, charge: &Charge, used: u32) {
+    let counter = Counter {
+        account: charge.account.clone(),
+        month: charge.month.clone(),
+        used,
+    };
+    let key = keys::counter(&charge.account, &charge.month);
+    txn.put(key, records::encode_counter(&counter));
+}
+
+/// A message that was changed on the caller's thread: the row it replaces must have its revision.
+pub struct Change {
+    message: Message,
+    read: u64,
+    payload: Vec<u8>,
+}
+
+impl Change {
+    /// Makes the row, with the next revision.
+    pub fn new(mut message: Message, now: Timestamp) -> Self {
+        let read = message.revision;
+        message.revision = read.wrapping_add(1);
+        let payload = records::encode_message(&message, now);
+        Self {
+            message,
+            read,
+            payload,
+        }
+    }
+
+    fn write(
+        self,
+        txn: &mut Txn<'_>,
+        stays_leased: bool,
+    ) -> Result<(Message, Message), StoreError> {
+        let id = self.message.id;
+        let key = keys::message(id);
+        let before = match fetch(txn, &key, records::decode_message)? {
+            Some(kept) if kept.value.revision == self.read => kept.value,
+            _ => return Err(StoreError::Conflict(id)),
+        };
+        txn.put(key, self.payload);
+        txn.effect(Effect::Message {
+            id,
+            was: Some(before.state),
+            is: Some(standing(&self.message)),
+            stays_leased,
+        });
+        Ok((before, self.message))
+    }
+}
+
+/// See `Store::begin_attempt`.
+pub fn begin(txn: &mut Txn<'_>, change: Change, link: Option<Link>) -> Result<u64, StoreError> {
+    let (_, message) = change.write(txn, true)?;
+    if let Some(link) = link {
+        txn.put(keys::link(&link), records::encode_link(&link));
+    }
+    Ok(message.revision)
+}
+
+/// See `Store::settle`.
+pub fn settle(
+    txn: &mut Txn<'_>,
+    change: Change,
+    back: Option<Charge>,
+    mails: Vec<Posting>,
+) -> Result<u64, StoreError> {
+    let (before, message) = change.write(txn, false)?;
+    for (part, after) in message.parts.iter().enumerate() {
+        let PartState::Sent {
+            gateway,
+            reference: Some(reference),
+            ..
+        } = &after.state
+        else {
+            continue;
+        };
+        if before
+            .parts
+            .get(part)
+            .is_some_and(|p| p.state == after.state)
+        {
+            continue;
+        }
+        let named = Named {
+            gateway: gateway.clone(),
+            reference: reference.clone(),
+            id: message.id,
+            part,
+        };
+        let key = keys::reference(gateway, reference);
+        txn.put(key, records::encode_named(&named));
+    }
+    if let Some(back) = &back {
+        refund(txn, back)?;
+    }
+    post(txn, mails)?;
+    Ok(message.revision)
+}
+
+/// Splits a settlement into what its transaction needs.
+pub fn prepare(now: Timestamp, s: Settlement) -> (Change, Option<Charge>, Vec<Posting>) {
+    let mails = s.mails.into_iter().map(|m| Posting::new(m, now)).collect();
+    (Change::new(s.message, now), s.refund, mails)
+}
+
+/// See `Store::keep_inbound`.
+pub fn keep_inbound(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    id: MessageId,
+    received: Received,
+) -> Result<Reception, StoreError> {
+    if let Some(dedupe) = &received.dedupe {
+        let key = keys::seen(&dedupe.key);
+        if let Some(known) = known(txn, &key)?
+            && known.until > now
+        {
+            return Ok(Reception::Duplicate);
+        }
+        let until = dedupe.until;
+        txn.put(key, records::encode_known(&Known { until, id }));
+    }
+    let key = keys::inbound(id);
+    if txn.get(&key)?.is_some() {
+        return Ok(Reception::Duplicate);
+    }
+    let inbound = Inbound {
+        id,
+        received,
+        state: InboundState::Open,
+        due: now,
+    };
+    txn.put(key, records::encode_inbound(&inbound, now));
+    txn.effect(Effect::Inbound {
+        id,
+        was: None,
+        is: Some((inbound.state, inbound.due)),
+    });
+    Ok(Reception::New)
+}
+
+/// See `Store::settle_inbound`.
+pub fn settle_inbound(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    outcome: InboundOutcome,
+) -> Result<(), StoreError> {
+    for id in outcome.ids {
+        let key = keys::inbound(id);
+        let Some(kept) = fetch(txn, &key, records::decode_inbound)? else {
+            return Err(StoreError::Conflict(id));
+        };
+        let mut inbound = kept.value;
+        let was = inbound.state;
+        inbound.state = outcome.state;
+        inbound.due = outcome.due;
+        txn.put(key, records::encode_inbound(&inbound, now));
+        txn.effect(Effect::Inbound {
+            id,
+            was: Some(was),
+            is: Some((inbound.state, inbound.due)),
+        });
+    }
+    let arrivals = outcome.messages.into_iter().map(|m| Arrival::new(m, now));
+    take(txn, now, arrivals.collect())?;
+    let mails = outcome.mails.into_iter().map(|m| Posting::new(m, now));
+    post(txn, mails.collect())
+}
+
+/// See `Store::settle_mail`.
+pub fn settle_mail(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    id: MessageId,
+    outcome: MailOutcome,
+) -> Result<(), StoreError> {
+    let key = keys::mail(id);
+    let Some(mut queued) = fetch(txn, &key, records::decode_mail)? else {
+        return Err(StoreError::Conflict(id));
+    };
+    let was = Some(queued.undeliverable);
+    queued.attempts = queued.attempts.saturating_add(1);
+    let is = match &outcome {
+        MailOutcome::Taken | MailOutcome::Instead(_) => None,
+        MailOutcome::Later { at, error } => {
+            queued.next_attempt = *at;
+            queued.error = Some(error.clone());
+            queued.undeliverable = false;
+            Some((false, *at))
+        }
+        MailOutcome::Undeliverable { error } => {
+            queued.error = Some(error.clone());
+            queued.undeliverable = true;
+            Some((true, queued.next_attempt))
+        }
+    };
+    match is {
+        None => txn.delete(key),
+        Some(_) => txn.put(key, records::encode_mail(&queued)),
+    }
+    txn.effect(Effect::Mail { id, was, is });
+    match outcome {
+        MailOutcome::Instead(mails) => {
+            let mails = mails.into_iter().map(|m| Posting::new(m, now));
+            post(txn, mails.collect())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What `prune` deletes, told again in the transaction that does it.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// Keys that end by now are over.
+    pub now: Timestamp,
+    /// What was final, done or said before this is old.
+    pub before: Timestamp,
+}
+
+impl Age {
+    /// Whether a row may go. Nothing that is not final goes, whatever the clock says.
+    pub fn is_over(&self, row: &records::Row) -> bool {
+        use records::Row;
+        match row {
+            Row::Message(m) => m.value.state.is_final() && m.touched < self.before,
+            Row::Inbound(i) => i.value.state == InboundState::Done && i.touched < self.before,
+            Row::Known(known) => known.until <= self.now,
+            Row::Link(link) => link.at < self.before,
+            // References go with their message; months and mails stay.
+            Row::Named(_) | Row::Counter(_) | Row::Mail(_) => false,
+        }
+    }
+}
+
+/// Deletes those of the rows that are still over; returns how many.
+pub fn drop_old(txn: &mut Txn<'_>, age: Age, keys: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    let mut dropped = 0;
+    for key in keys {
+        let Some(kind) = keys::Kind::of(&key) else {
+            continue;
+        };
+        let Some(row) = fetch(txn, &key, |payload| records::decode(kind, payload))? else {
+            continue;
+        };
+        if !age.is_over(&row) {
+            continue;
+        }
+        match row {
+            records::Row::Message(kept) => dropped += drop_references(txn, &kept)?,
+            records::Row::Inbound(kept) => txn.effect(Effect::Inbound {
+                id: kept.value.id,
+                was: Some(kept.value.state),
+                is: None,
+            }),
+            _ => {}
+        }
+        txn.delete(key);
+        dropped += 1;
+    }
+    Ok(dropped)
+}
+
+fn drop_references(txn: &mut Txn<'_>, kept: &Kept<Message>) -> Result<u64, StoreError> {
+    let message = &kept.value;
+    txn.effect(Effect::Message {
+        id: message.id,
+        was: Some(message.state),
+        is: None,
+        stays_leased: false,
+    });
+    let mut dropped = 0;
+    for part in &message.parts {
+        let PartState::Sent {
+            gateway,
+            reference: Some(reference),
+            ..
+        } = &part.state
+        else {
+            continue;
+        };
+        let key = keys::reference(gateway, reference);
+        // A modem counts to 255 and begins again: the reference may be another message's by now.
+        let named = fetch(txn, &key, records::decode_named)?;
+        if named.is_some_and(|n| n.id == message.id) {
+            txn.delete(key);
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
+}
+
+/// How a message stands in the queue.
+pub fn standing(message: &Message) -> Standing {
+    Standing {
+        state: message.state,
+        class: message.class,
+        next_attempt: message.next_attempt,
+    }
+}
+
+/// Whether an attempt of it is open on the disk.
+pub fn is_open(message: &Message) -> bool {
+    let handed = |part: &crate::store::Part| matches!(part.state, PartState::Handed { .. });
+    matches!(message.state, State::Queued | State::Sending | State::Held)
+        && message.parts.iter().any(handed)
+}
+
+/// Turns open attempts of a process that is gone into unknown outcomes.
+pub fn close_attempts(message: &mut Message) {
+    for part in &mut message.parts {
+        if let PartState::Handed { gateway, at } = &mut part.state {
+            part.unknowns += 1;
+            message.begun = Some(gateway.clone());
+            part.state = PartState::Unknown {
+                gateway: std::mem::take(gateway),
+                at: *at,
+                reason: "sms-milter was stopped while it waited for the gateway's answer".into(),
+            };
+        }
+    }
+}
+
+fn known(txn: &Txn<'_>, key: &[u8]) -> Result<Option<Known>, StoreError> {
+    fetch(txn, key, records::decode_known)
+}
+
+fn fetch<T>(
+    txn: &Txn<'_>,
+    key: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<T, Damage>,
+) -> Result<Option<T>, StoreError> {
+    let payload = txn.get(key)?;
+    let row = payload.map(|payload| decode(&payload)).transpose();
+    row.map_err(|e| StoreError::Dead(format!("{} {e}", describe(key))))
+}
