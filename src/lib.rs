@@ -19,6 +19,8 @@ pub mod secret;
 pub mod sms;
 pub mod world;
 
+pub mod access;
+pub mod mail;
 pub mod route;
 pub mod rules;
 pub mod wire;

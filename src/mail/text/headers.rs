@@ -1,0 +1,279 @@
+//! What the header fields of a mail mean to us.
+//!
+//! Only the fields read here reach mail-parser, each once, all within the limits that
+//! `scan` has checked. Says what the fields say; decides nothing.
+
+use mail_parser::{HeaderName, MessageParser};
+
+use super::raw::{RawMail, push_folded};
+use super::{AutoSubmitted, Unreadable, decode, guarded};
+use crate::mail::LOOP_HEADER;
+
+/// Message-IDs of References that are kept: the first, and the last ones.
+const MAX_REFERENCES: usize = 50;
+/// Octets of a Message-ID; RFC 5322 allows a line of 998.
+const MAX_ID: usize = 998;
+
+/// Fields with structure or encoded words, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    pub subject: String,
+    pub from: Option<(String, String)>,
+    pub message_id: Option<String>,
+    pub references: Vec<String>,
+    pub in_reply_to: Option<String>,
+}
+
+pub(super) fn decode(mail: &RawMail) -> Result<Decoded, Unreadable> {
+    let mut block = Vec::new();
+    for name in ["Subject", "From", "Message-ID", "References", "In-Reply-To"] {
+        if let Some(value) = mail.header(name) {
+            block.extend_from_slice(name.as_bytes());
+            block.extend_from_slice(b": ");
+            push_folded(&mut block, decode::guess(value).as_bytes());
+            block.extend_from_slice(b"\r\n");
+        }
+    }
+    block.extend_from_slice(b"\r\n");
+    guarded(|| {
+        let Some(message) = MessageParser::default().parse_headers(&block) else {
+            return Decoded::default();
+        };
+        let ids = |name: HeaderName<'_>| -> Vec<String> {
+            let value = message
+                .header(name)
+                .and_then(|value| value.as_text_list())
+                .unwrap_or_default();
+            value
+                .iter()
+                .map(|id| one_line(id))
+                .filter(|id| !id.is_empty() && id.len() <= MAX_ID)
+                .collect()
+        };
+        let from = message.from().and_then(|from| from.first());
+        Decoded {
+            subject: one_line(message.subject().unwrap_or_default()),
+            from: from.and_then(|from| {
+                let name = one_line(from.name().unwrap_or_default());
+                Some((name, one_line(from.address()?)))
+            }),
+            message_id: ids(HeaderName::MessageId).into_iter().next(),
+            references: shorten(ids(HeaderName::References)),
+            in_reply_to: ids(HeaderName::InReplyTo).into_iter().next(),
+        }
+    })
+}
+
+fn shorten(mut ids: Vec<String>) -> Vec<String> {
+    if ids.len() > MAX_REFERENCES {
+        ids.drain(1..=ids.len() - MAX_REFERENCES);
+    }
+    ids
+}
+
+/// Words apart by one blank, no control characters.
+fn one_line(text: &str) -> String {
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A field as it is, in one line.
+pub(super) fn plain(mail: &RawMail, name: &str) -> Option<String> {
+    mail.header(name)
+        .map(|value| one_line(&decode::guess(value)))
+        .filter(|value| !value.is_empty())
+}
+
+/// The first word of a field, lower case: up to a blank, a comment or a parameter.
+fn keyword(mail: &RawMail, name: &str) -> String {
+    let value = plain(mail, name).unwrap_or_default().to_ascii_lowercase();
+    let end = value
+        .find(|c: char| c.is_whitespace() || matches!(c, ';' | '(' | ','))
+        .unwrap_or(value.len());
+    value[..end].to_owned()
+}
+
+/// `X-Priority: 1` or `2`, `Importance: high`, `Priority: urgent` (RFC 2156).
+pub(super) fn is_high_priority(mail: &RawMail) -> bool {
+    matches!(keyword(mail, "X-Priority").as_str(), "1" | "2")
+        || keyword(mail, "Importance") == "high"
+        || keyword(mail, "Priority") == "urgent"
+}
+
+/// RFC 3834 §5; a keyword nobody knows is some machine's.
+pub(super) fn auto_submitted(mail: &RawMail) -> AutoSubmitted {
+    match keyword(mail, "Auto-Submitted").as_str() {
+        "" | "no" => AutoSubmitted::No,
+        "auto-replied" => AutoSubmitted::Replied,
+        _ => AutoSubmitted::Generated,
+    }
+}
+
+/// Whether the mail is one that we made.
+pub(super) fn is_own(mail: &RawMail) -> bool {
+    mail.header(LOOP_HEADER).is_some() || mail.header("X-SMS-Gateway").is_some()
+}
+
+/// `List-*` (RFC 2369, RFC 2919) or `Precedence: bulk`, `list`, `junk`.
+pub(super) fn is_list(mail: &RawMail) -> bool {
+    let is_list_field = |name: &[u8]| {
+        name.get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"list-"))
+    };
+    mail.headers.iter().any(|(name, _)| is_list_field(name))
+        || matches!(
+            keyword(mail, "Precedence").as_str(),
+            "bulk" | "list" | "junk"
+        )
+}
+
+/// RFC 2156 §2.3.1.3: `private`, and `company-confidential`, which means no less.
+pub(super) fn is_private(mail: &RawMail) -> bool {
+    matches!(
+        keyword(mail, "Sensitivity").as_str(),
+        "private" | "company-confidential" | "personal"
+    )
+}
+
+/// Whether the word stands in the subject, whole and in any case.
+pub(super) fn has_word(subject: &str, word: &str) -> bool {
+    let word = word.trim().to_lowercase();
+    let subject = subject.to_lowercase();
+    let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    !word.is_empty()
+        && subject.match_indices(&word).any(|(at, found)| {
+            !is_inside(subject[..at].chars().next_back())
+                && !is_inside(subject[at + found.len()..].chars().next())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(header: &str) -> RawMail {
+        RawMail::from_bytes(header.as_bytes())
+    }
+
+    #[test]
+    fn encoded_words_and_addresses() {
+        for (from, name, address) in [
+            ("ann@example.com", "", "ann@example.com"),
+            (
+                "Ann Smith <ann@example.com>",
+                "Ann Smith",
+                "ann@example.com",
+            ),
+            (
+                "\"Smith, Ann\" <ann@example.com>, bob@example.com",
+                "Smith, Ann",
+                "ann@example.com",
+            ),
+            (
+                "=?iso-8859-2?Q?Jan_Nov=E1k?= <jan@example.cz>",
+                "Jan Novák",
+                "jan@example.cz",
+            ),
+            ("ann@example.com (Ann)", "Ann", "ann@example.com"),
+        ] {
+            let found = decode(&mail(&format!("From: {from}\n\n")))
+                .expect("no panic")
+                .from;
+            assert_eq!(found, Some((name.to_owned(), address.to_owned())), "{from}");
+        }
+        for (subject, expected) in [
+            ("plain", "plain"),
+            ("two\n  lines", "two lines"),
+            ("=?utf-8?B?w6nDqQ==?= =?utf-8?Q?_x?=", "éé x"),
+            ("=?ISO-2022-JP?B?GyRCJDMkcyRLJEEkTxsoQg==?=", "こんにちは"),
+            ("=?utf-8?Q?a=0D=0ABcc:_x?=", "a Bcc: x"),
+        ] {
+            assert_eq!(
+                decode(&mail(&format!("Subject: {subject}\n\n")))
+                    .expect("no panic")
+                    .subject,
+                expected
+            );
+        }
+        let raw = RawMail {
+            headers: vec![(b"subject".to_vec(), b"caf\xe9".to_vec())],
+            ..RawMail::default()
+        };
+        assert_eq!(decode(&raw).expect("no panic").subject, "café");
+    }
+
+    #[test]
+    fn threads() {
+        let ids: String = (0..80).map(|n| format!("<{n}@x>\n ")).collect();
+        let found = decode(&mail(&format!(
+            "Message-Id: <a@b>\nReferences: {ids}<z@x>\nIn-Reply-To: <z@x> (of today)\n\n"
+        )));
+        let found = found.expect("no panic");
+        assert_eq!(
+            (found.message_id.as_deref(), found.in_reply_to.as_deref()),
+            (Some("a@b"), Some("z@x"))
+        );
+        assert_eq!(found.references.len(), MAX_REFERENCES);
+        assert_eq!(
+            (found.references[0].as_str(), found.references[49].as_str()),
+            ("0@x", "z@x")
+        );
+    }
+
+    #[test]
+    fn flags() {
+        for (header, expected) in [
+            ("X-Priority: 1 (Highest)", true),
+            ("X-Priority: 3", false),
+            ("X-Priority: 10", false),
+            ("importance: High", true),
+            ("Priority: urgent", true),
+            ("Priority: normal", false),
+        ] {
+            assert_eq!(
+                is_high_priority(&mail(&format!("{header}\n\n"))),
+                expected,
+                "{header}"
+            );
+        }
+        for (header, expected) in [
+            ("Auto-Submitted: no", AutoSubmitted::No),
+            ("X: y", AutoSubmitted::No),
+            (
+                "Auto-Submitted: auto-replied (vacation)",
+                AutoSubmitted::Replied,
+            ),
+            (
+                "Auto-Submitted: Auto-Generated; x=y",
+                AutoSubmitted::Generated,
+            ),
+            ("Auto-Submitted: auto-notified", AutoSubmitted::Generated),
+        ] {
+            assert_eq!(
+                auto_submitted(&mail(&format!("{header}\n\n"))),
+                expected,
+                "{header}"
+            );
+        }
+        assert!(is_list(&mail("List-Id: <x>\n\n")) && is_list(&mail("Precedence: Bulk\n\n")));
+        assert!(!is_list(&mail("Listen: x\nPrecedence: first\n\n")));
+        assert!(is_own(&mail("x-sms-milter: 1\n\n")) && !is_own(&mail("X: 1\n\n")));
+        assert!(is_private(&mail("Sensitivity: Private\n\n")));
+    }
+
+    #[test]
+    fn words() {
+        for (subject, expected) in [
+            ("Confirm", true),
+            ("please CONFIRM, now", true),
+            ("unconfirmed", false),
+            ("reconfirm confirm", true),
+            ("confirmed", false),
+        ] {
+            assert_eq!(has_word(subject, "confirm"), expected, "{subject}");
+        }
+        assert!(has_word("BESTÄTIGEN!", "bestätigen") && !has_word("x", " "));
+    }
+}
