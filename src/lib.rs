@@ -25,6 +25,7 @@ pub mod route;
 pub mod rules;
 pub mod wire;
 
+pub mod gateway;
 pub mod store;
 
 

@@ -1,0 +1,378 @@
+//! Reading a provider's answer: was the message taken, refused, or is that not known.
+//!
+//! Asked in this order: permanent, temporary, success; then the status by itself. Only a status that
+//! proves that nothing was sent makes a refusal of an answer that matches nothing (durability 2.5,
+//! faults F29–F38).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use regex::Regex;
+use serde_json::Value;
+
+use super::health::Sign;
+use crate::gateway::{Outcome, Refusal};
+use crate::sms::number;
+
+/// A provider that says "come back tomorrow" does not stop a queue for longer than this (F35).
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Longer ids are garbage: every provider known has less than 64 characters.
+const MAX_MESSAGE_ID: usize = 255;
+
+/// How much of an answer people get to see.
+const MAX_EXCERPT: usize = 120;
+
+/// How to read the answers of a provider.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Taken, when all of its conditions hold. Empty: any status from 200 to 299.
+    pub success: Conditions,
+    /// Refused for good, when any holds.
+    pub permanent: Conditions,
+    /// Refused for now, when any holds.
+    pub temporary: Conditions,
+    /// Where the provider's id of the message stands.
+    pub message_id: Option<Find>,
+}
+
+/// What an answer may be like. What is empty is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// One of these statuses.
+    pub status: Vec<u16>,
+    /// The body matches.
+    pub body: Option<Regex>,
+    /// A value of a JSON body matches.
+    pub json: Option<JsonTest>,
+}
+
+/// A test of one value in a JSON body.
+#[derive(Clone, Debug)]
+pub struct JsonTest {
+    /// Which value (RFC 6901): `/messages/0/status`.
+    pub pointer: String,
+    /// What its text, or its JSON when it is no string, matches.
+    pub matches: Regex,
+}
+
+/// Where a value stands in a body.
+#[derive(Clone, Debug)]
+pub enum Find {
+    /// The first group of a match, or all of it.
+    Regex(Regex),
+    /// A JSON pointer (RFC 6901).
+    Json(String),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<String>,
+    /// As far as it could be read.
+    pub(super) body: String,
+    /// Why the body is not whole.
+    pub(super) broken: Option<String>,
+}
+
+impl Conditions {
+    fn is_empty(&self) -> bool {
+        self.status.is_empty() && self.body.is_none() && self.json.is_none()
+    }
+
+    /// Which of its conditions hold.
+    fn hold(&self, answer: &Answer, json: Option<&Value>) -> impl Iterator<Item = bool> {
+        let status = (!self.status.is_empty()).then(|| self.status.contains(&answer.status));
+        let body = self.body.as_ref().map(|body| body.is_match(&answer.body));
+        let json = self.json.as_ref().map(|test| {
+            let value = json.and_then(|json| text_at(json, &test.pointer));
+            value.is_some_and(|value| test.matches.is_match(&value))
+        });
+        [status, body, json].into_iter().flatten()
+    }
+}
+
+impl Reading {
+    /// What the answer means. `show` makes an excerpt of the body fit for people.
+    pub(super) fn read(
+        &self,
+        answer: &Answer,
+        now: Timestamp,
+        show: impl Fn(&str) -> String,
+    ) -> Outcome {
+        let json = serde_json::from_str::<Value>(&answer.body).ok();
+        let json = json.as_ref();
+        let said = || format!("the provider answered {}", answer.status) + &show(&answer.body);
+        let after = || retry_after(answer.retry_after.as_deref()?, now);
+        if let Some(broken) = &answer.broken {
+            return self.by_status(answer.status, after(), || format!("{}, {broken}", said()));
+        }
+        if self.permanent.hold(answer, json).any(|holds| holds) {
+            return refused(Refusal::Never, said());
+        }
+        if self.temporary.hold(answer, json).any(|holds| holds) {
+            let counts = !is_throttle(answer.status);
+            let class = Refusal::Later {
+                after: after(),
+                counts,
+            };
+            return refused(class, said());
+        }
+        let success = if self.success.is_empty() {
+            (200..300).contains(&answer.status)
+        } else {
+            self.success.hold(answer, json).all(|holds| holds)
+        };
+        if success {
+            return Outcome::Accepted(self.message_id(&answer.body, json));
+        }
+        self.by_status(answer.status, after(), said)
+    }
+
+    /// What the status alone proves.
+    fn by_status(
+        &self,
+        status: u16,
+        after: Option<Duration>,
+        said: impl Fn() -> String,
+    ) -> Outcome {
+        let later = |counts| Refusal::Later { after, counts };
+        let class = match status {
+            // F31: never followed, so that the text goes where the admin said or nowhere.
+            300..=399 => Refusal::Link,
+            401 | 402 | 403 | 407 => Refusal::Link,
+            400 | 404 | 413 | 414 | 422 | 431 => Refusal::Never,
+            // The request is not one that this server knows.
+            405 | 406 | 411 | 415 | 501 | 505 => Refusal::Ours,
+            408 | 425 | 429 => later(false),
+            503 => later(true),
+            _ => return Outcome::Unknown(said()),
+        };
+        refused(class, said())
+    }
+
+    fn message_id(&self, body: &str, json: Option<&Value>) -> Option<String> {
+        let id = match self.message_id.as_ref()? {
+            Find::Regex(regex) => {
+                let found = regex.captures(body)?;
+                found.get(1).or(found.get(0))?.as_str().to_owned()
+            }
+            Find::Json(pointer) => text_at(json?, pointer)?,
+        };
+        let fits = !id.is_empty() && id.len() <= MAX_MESSAGE_ID && !id.contains(char::is_control);
+        fits.then_some(id)
+    }
+}
+
+fn refused(class: Refusal, reason: String) -> Outcome {
+    Outcome::Refused { class, reason }
+}
+
+fn is_throttle(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429)
+}
+
+/// What a status says of the provider.
+pub(super) fn sign(status: u16) -> Sign {
+    match status {
+        300..=399 | 402 => Sign::Hopeless,
+        _ => Sign::Answered,
+    }
+}
+
+/// A string itself, anything else as JSON.
+fn text_at(json: &Value, pointer: &str) -> Option<String> {
+    match json.pointer(pointer)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date; `None` for anything else.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let at = rfc2822::parse(text).ok()?.timestamp();
+            Duration::from_secs(u64::try_from((at - now).get_seconds()).unwrap_or(0))
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// The beginning of a body on one line, behind `: `, with the secrets and long digits left out; an
+/// answer may well repeat the request.
+pub(super) fn excerpt<'a>(body: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+    let mut text: String = body.chars().take(4096).collect();
+    for secret in secrets.filter(|secret| secret.len() >= 3) {
+        text = text.replace(secret, "***");
+    }
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = number::masked(&words.join(" "));
+    match line.chars().count() {
+        0 => String::new(),
+        n if n <= MAX_EXCERPT => format!(": {line}"),
+        _ => format!(": {}…", line.chars().take(MAX_EXCERPT).collect::<String>()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().expect("time")
+    }
+
+    fn reading() -> Reading {
+        let regex = |text| Regex::new(text).expect("regex");
+        Reading {
+            success: Conditions {
+                status: vec![200, 202],
+                body: Some(regex("^ID")),
+                json: None,
+            },
+            permanent: Conditions {
+                status: vec![418],
+                body: Some(regex("^ERR: 1")),
+                json: Some(JsonTest {
+                    pointer: "/code".to_owned(),
+                    matches: regex("^21610$"),
+                }),
+            },
+            temporary: Conditions {
+                status: vec![],
+                body: Some(regex("^ERR: 2")),
+                json: None,
+            },
+            message_id: Some(Find::Regex(regex("^ID: (\\S+)"))),
+        }
+    }
+
+    #[track_caller]
+    fn check(reading: &Reading, status: u16, body: &str, expected: &str) {
+        let answer = Answer {
+            status,
+            retry_after: Some("5".to_owned()),
+            body: body.to_owned(),
+            broken: None,
+        };
+        let shown = match reading.read(&answer, now(), |_| String::new()) {
+            Outcome::Accepted(id) => format!("accepted {}", id.as_deref().unwrap_or("-")),
+            Outcome::Unknown(_) => "unknown".to_owned(),
+            Outcome::Refused { class, .. } => match class {
+                Refusal::Later {
+                    after: Some(after),
+                    counts,
+                } => format!("later {} {counts}", after.as_secs()),
+                class => format!("{class:?}"),
+            },
+        };
+        assert_eq!(shown, expected, "{status} {body}");
+    }
+
+    #[test]
+    fn configured() {
+        let reading = reading();
+        check(&reading, 200, "ID: abc", "accepted abc");
+        check(&reading, 202, "ID without", "accepted -");
+        check(&reading, 201, "ID: abc", "unknown");
+        check(&reading, 200, "ERR: 401, no credit", "unknown");
+        check(&reading, 200, "ERR: 114", "Never");
+        check(&reading, 200, "ERR: 2", "later 5 true");
+        check(&reading, 429, "ERR: 2", "later 5 false");
+        check(&reading, 418, "", "Never");
+        check(&reading, 500, r#"{"code": 21610}"#, "Never");
+        check(&reading, 500, r#"{"code": 21611}"#, "unknown");
+        check(&reading, 401, "", "Link");
+    }
+
+    #[test]
+    fn by_default() {
+        let reading = Reading {
+            message_id: Some(Find::Json("/messages/0/id".to_owned())),
+            ..Reading::default()
+        };
+        check(&reading, 200, r#"{"messages":[{"id":7}]}"#, "accepted 7");
+        check(
+            &reading,
+            299,
+            r#"{"messages":[{"id":"a\nb"}]}"#,
+            "accepted -",
+        );
+        check(&reading, 204, "", "accepted -");
+        for (status, expected) in [
+            (301, "Link"),
+            (308, "Link"),
+            (400, "Never"),
+            (401, "Link"),
+            (402, "Link"),
+            (403, "Link"),
+            (404, "Never"),
+            (405, "Ours"),
+            (407, "Link"),
+            (408, "later 5 false"),
+            (409, "unknown"),
+            (422, "Never"),
+            (425, "later 5 false"),
+            (429, "later 5 false"),
+            (500, "unknown"),
+            (502, "unknown"),
+            (503, "later 5 true"),
+            (504, "unknown"),
+        ] {
+            check(&reading, status, "x", expected);
+        }
+    }
+
+    #[test]
+    fn a_broken_body_proves_only_what_the_status_does() {
+        let answer = |status| Answer {
+            status,
+            retry_after: None,
+            body: "ID: 1".to_owned(),
+            broken: Some("cut off".to_owned()),
+        };
+        let read = |status| reading().read(&answer(status), now(), |_| String::new());
+        assert!(matches!(read(200), Outcome::Unknown(_)));
+        assert!(matches!(read(503), Outcome::Refused { .. }));
+    }
+
+    #[test]
+    fn waits() {
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 5 ", Some(5)),
+            ("86400", Some(3600)),
+            ("99999999999999999999", None),
+            ("Fri, 20 Nov 2026 12:00:30 GMT", Some(30)),
+            ("Fri, 20 Nov 2026 11:00:30 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let wait = retry_after(text, now()).map(|wait| wait.as_secs());
+            assert_eq!(wait, seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn excerpts() {
+        let show = |body| excerpt(body, ["hunter2", "x"].into_iter());
+        assert_eq!(show(""), "");
+        assert_eq!(show("no\r\n  credit x"), ": no credit x");
+        assert_eq!(show("pass hunter2 wrong"), ": pass *** wrong");
+        assert_eq!(
+            show("to +15551234567, code 123456"),
+            ": to +15551234..., code 123456"
+        );
+        assert_eq!(show(&"é".repeat(200)), format!(": {}…", "é".repeat(120)));
+    }
+}

@@ -1,0 +1,350 @@
+//! What the configuration tells an HTTP gateway, and what of it cannot be.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Reading;
+use crate::gateway::{Common, Concatenation};
+use crate::secret::Secret;
+use crate::wire::template::{Template, Variable};
+
+/// How long an exchange may take when the configuration does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What an HTTP gateway is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// As for every gateway.
+    pub common: Common,
+    /// The method.
+    pub method: Method,
+    /// The URL; its position is `Url`.
+    pub url: Template,
+    /// Further headers; position `Header`.
+    pub headers: Vec<(String, Template)>,
+    /// The body of a POST.
+    pub payload: Option<Payload>,
+    /// How we show who we are, beside what the templates hold.
+    pub auth: Auth,
+    /// How answers are read.
+    pub reading: Reading,
+    /// For the whole exchange.
+    pub timeout: Duration,
+    /// What pushes to `/hooks/ID` must show; `None`: there are none.
+    pub secret: Option<Secret>,
+    /// What the fields of pushes are called.
+    pub hook: HookFields,
+    /// The URL's name may lead into a private network.
+    pub allow_private: bool,
+}
+
+impl Settings {
+    /// GET of a URL, everything else by default.
+    pub fn new(common: Common, url: Template) -> Self {
+        Self {
+            common,
+            method: Method::Get,
+            url,
+            headers: Vec::new(),
+            payload: None,
+            auth: Auth::None,
+            reading: Reading::default(),
+            timeout: DEFAULT_TIMEOUT,
+            secret: None,
+            hook: HookFields::default(),
+            allow_private: false,
+        }
+    }
+
+    /// What is wrong with them, as far as no connection is needed.
+    pub fn check(&self) -> Result<(), HttpError> {
+        check(self)
+    }
+}
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Everything is in the URL.
+    Get,
+    /// With or without a body.
+    Post,
+}
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// Of the position that its content type says ([`crate::wire::template::Position`]).
+    pub template: Template,
+    /// Its media type.
+    pub content_type: String,
+}
+
+/// Credentials.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// None, or those in the templates.
+    None,
+    /// RFC 7617.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// RFC 6750.
+    Bearer(Secret),
+    /// A header of the provider's own.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: Secret,
+    },
+}
+
+/// What a provider calls the fields it pushes to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookFields {
+    /// The phone.
+    pub from: String,
+    /// The text, or the payload of a binary message.
+    pub text: String,
+    /// Our number.
+    pub to: String,
+    /// The provider's id.
+    pub id: String,
+    /// The time: RFC 3339, or seconds or milliseconds since 1970.
+    pub time: String,
+    /// The user data header in hex.
+    pub udh: String,
+    /// 1 when the text is base64 or hex of a payload.
+    pub binary: String,
+    /// Of a receipt: what became of the message `id`.
+    pub status: String,
+    /// Of a receipt: the provider's number for why not.
+    pub error: String,
+    /// What the provider reads when it was kept: content type and body.
+    pub answer: (String, String),
+}
+
+impl Default for HookFields {
+    fn default() -> Self {
+        let name = str::to_owned;
+        Self {
+            from: name("from"),
+            text: name("text"),
+            to: name("to"),
+            id: name("id"),
+            time: name("time"),
+            udh: name("udh"),
+            binary: name("binary"),
+            status: name("status"),
+            error: name("error"),
+            answer: (name("text/plain; charset=utf-8"), name("OK\n")),
+        }
+    }
+}
+
+/// Why settings make no gateway. Each names its key.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The URL is none, in spite of its beginning.
+    #[error("url: {0}")]
+    Url(String),
+    /// A host that is not what it looks like.
+    #[error("url: the host {0} is another way to write {1}; write {1}")]
+    Host(String, String),
+    /// The parts of a long text would arrive as single messages.
+    #[error(
+        "concat: udh needs %udh% in url, headers or body; write concat: provider or concat: numbered"
+    )]
+    NoUdh,
+    /// A variable of inbound pushes.
+    #[error("%from% is for inbound pushes; write %sender%")]
+    From,
+    /// Not a header's name.
+    #[error("headers: {0:?} is no header name")]
+    HeaderName(String),
+    /// A value that cannot stand in a header.
+    #[error("{0}: holds a character that no header can")]
+    HeaderValue(String),
+    /// A body without POST.
+    #[error("body needs method: POST")]
+    GetWithBody,
+    /// The TLS of this machine is not usable.
+    #[error("cannot set up HTTP: {0}")]
+    Client(String),
+}
+
+fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
+    let headers = settings.headers.iter().map(|(_, template)| template);
+    let payload = settings.payload.iter().map(|payload| &payload.template);
+    std::iter::once(&settings.url).chain(headers).chain(payload)
+}
+
+fn check(settings: &Settings) -> Result<(), HttpError> {
+    let mut variables = templates(settings).flat_map(Template::variables);
+    if settings.common.concat == Concatenation::Udh && !variables.any(|v| v == Variable::Udh) {
+        return Err(HttpError::NoUdh);
+    }
+    if templates(settings)
+        .flat_map(Template::variables)
+        .any(|v| v == Variable::From)
+    {
+        return Err(HttpError::From);
+    }
+    if settings.payload.is_some() && settings.method == Method::Get {
+        return Err(HttpError::GetWithBody);
+    }
+    check_host(&settings.url)
+}
+
+/// An address in the URL is meant, when it is written so that everyone reads the same one.
+fn check_host(url: &Template) -> Result<(), HttpError> {
+    let head: String = url.literals().next().unwrap_or_default().to_owned();
+    let end = head.find('?').unwrap_or(head.len());
+    let parsed = reqwest::Url::parse(&head[..end]).map_err(|e| HttpError::Url(e.to_string()))?;
+    let host = parsed.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(address) = bare.parse::<IpAddr>() else {
+        return Ok(());
+    };
+    let plain = address.to_canonical().to_string();
+    let authority = head.splitn(3, '/').nth(2).unwrap_or_default();
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    let written = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((written, _)) => written,
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    // An IPv6 address may be written long; an IPv4 address inside one may not.
+    let same = match address {
+        IpAddr::V4(_) => written == plain,
+        IpAddr::V6(_) => address.to_canonical() == address,
+    };
+    if same {
+        Ok(())
+    } else {
+        Err(HttpError::Host(written.to_owned(), plain))
+    }
+}
+
+/// What an answer that repeats our request must not bring into a reason.
+pub(super) fn secrets(settings: &Settings) -> Vec<String> {
+    let mut secrets = match &settings.auth {
+        Auth::None => Vec::new(),
+        Auth::Basic { password, .. } => vec![password.expose().to_owned()],
+        Auth::Bearer(token) => vec![token.expose().to_owned()],
+        Auth::Header { value, .. } => vec![value.expose().to_owned()],
+    };
+    secrets.extend(
+        settings
+            .secret
+            .iter()
+            .map(|secret| secret.expose().to_owned()),
+    );
+    let parameters = settings
+        .url
+        .literals()
+        .flat_map(|literal| literal.split(['?', '&']));
+    for parameter in parameters {
+        let Some((_, value)) = parameter.split_once('=') else {
+            continue;
+        };
+        let plain = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+        secrets.push(plain.into_owned());
+        secrets.push(value.to_owned());
+    }
+    // Keys stand in paths, headers and bodies too. Who wrote them there is not known; what looks
+    // like one is long and has a digit.
+    let looks_like_key =
+        |word: &&str| word.len() >= 8 && word.contains(|c: char| c.is_ascii_digit());
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let words = templates(settings).flat_map(Template::literals);
+    let words = words.flat_map(|literal| literal.split(move |c| !is_word(c)));
+    secrets.extend(words.filter(looks_like_key).map(str::to_owned));
+    secrets.retain(|secret| !secret.is_empty());
+    // The longest first, so that none leaves a rest behind.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.dedup();
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::OnUnknown;
+    use crate::wire::template::Position;
+
+    fn settings(url: &str, concat: Concatenation) -> Settings {
+        let common = Common {
+            id: "p".to_owned(),
+            active: true,
+            number: None,
+            concat,
+            on_unknown: OnUnknown::Report,
+            unknown_wait: Duration::ZERO,
+            window: 1,
+            throughput: None,
+            rates: Vec::new(),
+            from: None,
+        };
+        Settings::new(common, Template::parse(url, Position::Url).expect("URL"))
+    }
+
+    #[test]
+    fn what_cannot_be() {
+        #[track_caller]
+        fn check_url(url: &str, concat: Concatenation, expected: &str) {
+            let shown = match check(&settings(url, concat)) {
+                Ok(()) => "fine".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            assert_eq!(shown, expected, "{url}");
+        }
+        use Concatenation::{Provider, Udh};
+        check_url("https://h.example/?t=%data%", Provider, "fine");
+        check_url("https://h.example:8443/?t=%data%&u=%udh%", Udh, "fine");
+        check_url("http://127.0.0.1:80/%data%", Provider, "fine");
+        check_url("http://[::1]:8080?%data%", Provider, "fine");
+        check_url("http://[0:0::1]/?%data%", Provider, "fine");
+        let udh = "concat: udh needs %udh% in url, headers or body; write concat: provider or concat: numbered";
+        check_url("https://h/?t=%data%", Udh, udh);
+        let host = |written, meant| {
+            format!("url: the host {written} is another way to write {meant}; write {meant}")
+        };
+        check_url("http://0x7f.1/", Provider, &host("0x7f.1", "127.0.0.1"));
+        check_url(
+            "http://2130706433:80/",
+            Provider,
+            &host("2130706433", "127.0.0.1"),
+        );
+        check_url(
+            "http://[::ffff:127.0.0.1]/",
+            Provider,
+            &host("::ffff:127.0.0.1", "127.0.0.1"),
+        );
+        check_url("https://h:99999/", Provider, "url: invalid port number");
+        let from = "%from% is for inbound pushes; write %sender%";
+        check_url("https://h/?f=%from%", Provider, from);
+    }
+
+    #[test]
+    fn secrets_are_found_where_people_write_them() {
+        let mut settings = settings(
+            "https://h/T00AB1234C/x?user=U&pass=p%26w&t=%data%",
+            Concatenation::Provider,
+        );
+        settings.auth = Auth::Bearer(Secret::new("token"));
+        let found = secrets(&settings);
+        for secret in ["T00AB1234C", "U", "p%26w", "p&w", "token"] {
+            assert!(
+                found.iter().any(|found| found == secret),
+                "{secret} {found:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Ways to the phone network, and the contract of every one of them.
+//!
+//! A gateway MUST
+//! * answer each [`Gateway::submit`] with exactly one [`Outcome`], within its own deadline;
+//! * say [`Outcome::Refused`] only when it is sure that nothing was sent, [`Outcome::Accepted`] only
+//!   when the network said so, and [`Outcome::Unknown`] for everything between;
+//! * hand each received SMS over as [`Event::Received`], and acknowledge it to the network or delete it
+//!   from the SIM only after `kept` said so;
+//! * recover by itself, and say when it is up, down or parked.
+//!
+//! A gateway MAY NOT know the store, mail or other gateways; retry by itself once an octet that could
+//! cause an SMS has left; log a text, a secret or a whole number.
+
+pub mod drive;
+pub mod http;
+pub mod modem;
+pub mod simulated;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::sms::{Encoding, MessageId, Number, Receipt, Segment};
+use crate::store::{Kept, Received};
+
+/// What every gateway has in common (spec 6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Common {
+    /// Its name in the configuration, in rules and in logs.
+    pub id: String,
+    /// It is used at all.
+    pub active: bool,
+    /// Its own number.
+    pub number: Option<Number>,
+    /// How a long text is cut for it.
+    pub concat: Concatenation,
+    /// What to do when nobody knows whether a part was sent.
+    pub on_unknown: OnUnknown,
+    /// How long to wait before `on_unknown` decides.
+    pub unknown_wait: Duration,
+    /// How many submissions may be open at a time.
+    pub window: usize,
+    /// Segments a second; `None`: as fast as it goes.
+    pub throughput: Option<f64>,
+    /// Price of a segment by prefix of the number (`+420`), longest match.
+    pub rates: Vec<(String, f64)>,
+    /// From of the mails its SMS become, `%s` for the number; `None`: the number at the SMS domain.
+    pub from: Option<String>,
+}
+
+/// How a long text is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concatenation {
+    /// By us, with a user data header.
+    Udh,
+    /// By us, with `(1/3) ` in the text.
+    Numbered,
+    /// By the provider: it gets the whole text.
+    Provider,
+}
+
+/// What to do with a part that may have been sent (durability 2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// Tell the sender; do not send again.
+    Report,
+    /// Send once more, then tell.
+    RetryOnce,
+    /// Send until it is known or too late.
+    RetryUntilExpiry,
+}
+
+/// One thing to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submission {
+    /// Which message.
+    pub id: MessageId,
+    /// Which of its parts, from 0.
+    pub part: usize,
+    /// To whom.
+    pub number: Number,
+    /// What.
+    pub body: Body,
+    /// TP-MR for networks that have one; the same for every attempt at the same part.
+    pub reference: u8,
+    /// An earlier attempt at this part may have gone out: ask the network to refuse duplicates.
+    pub repeat: bool,
+    /// Class 0.
+    pub flash: bool,
+    /// Ask for a receipt.
+    pub receipt: bool,
+    /// The network should give up after this.
+    pub validity: Option<Duration>,
+    /// The sender id to show.
+    pub sender_id: Option<String>,
+}
+
+/// What a submission carries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// One SMS.
+    Segment(Segment),
+    /// A text that the provider cuts.
+    Whole {
+        /// The text.
+        text: String,
+        /// `Gsm7` when every character fits.
+        encoding: Encoding,
+        /// How many segments it is by the standard's plan.
+        segments: u8,
+    },
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The network has it; what it calls it, when it says.
+    Accepted(Option<String>),
+    /// Nothing was sent.
+    Refused {
+        /// What that means for the message.
+        class: Refusal,
+        /// Why, for people: one line, no secrets.
+        reason: String,
+    },
+    /// It may have been sent; why that is not known, for people.
+    Unknown(String),
+}
+
+/// What a refusal means for the message (faults.md 3.4, 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Try again.
+    Later {
+        /// Not before, when the network said.
+        after: Option<Duration>,
+        /// It counts as an attempt (throttling does not).
+        counts: bool,
+    },
+    /// This message will never go.
+    Never,
+    /// Not by this route; another gateway may.
+    Route,
+    /// The modem or link needs repair first; not the message's fault.
+    Link,
+    /// We sent something wrong: it fails, and the log line says `class=Ours`.
+    Ours,
+}
+
+/// What a gateway tells without being asked.
+#[derive(Debug)]
+pub enum Event {
+    /// Something arrived. `kept` answers once it is durable; dropped, it is not kept.
+    Received {
+        /// What.
+        received: Box<Received>,
+        /// The answer.
+        kept: oneshot::Sender<Kept>,
+    },
+    /// The network spoke of something it took.
+    Receipt {
+        /// Which gateway.
+        gateway: String,
+        /// What the network calls it.
+        reference: String,
+        /// What it said.
+        receipt: Receipt,
+        /// When, by its own clock.
+        at: Option<Timestamp>,
+        /// Answers once it is durable.
+        kept: oneshot::Sender<Kept>,
+    },
+}
+
+/// How a gateway does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It takes submissions.
+    Up,
+    /// It does not, and works on it.
+    Down(String),
+    /// It does not, and waits for a human.
+    Parked(String),
+}
+
+/// Writes down how the gateway `id` does, and logs it when that is news: the one place that does.
+fn become_(id: &str, status: &watch::Sender<Status>, now: Status) {
+    let is_news = status.send_if_modified(|old| {
+        let is_news = *old != now;
+        old.clone_from(&now);
+        is_news
+    });
+    match &now {
+        _ if !is_news => {}
+        Status::Up => tracing::info!(gw = id, event = "up"),
+        Status::Down(reason) => tracing::warn!(gw = id, reason, event = "down"),
+        Status::Parked(reason) => tracing::warn!(gw = id, reason, event = "parked"),
+    }
+}
+
+/// Where a gateway reports.
+pub type Events = mpsc::Sender<Event>;
+
+/// A way to the phone network. See the module's contract.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// What it has in common with the others.
+    fn common(&self) -> &Common;
+
+    /// How it does, now and on every change.
+    fn status(&self) -> watch::Receiver<Status>;
+
+    /// Sends one thing.
+    async fn submit(&self, submission: Submission) -> Outcome;
+
+    /// Keeps the line, receives, recovers. Ends when `stop` turns true, the line closed in order.
+    async fn run(self: Arc<Self>, events: Events, stop: watch::Receiver<bool>);
+}
