@@ -28,6 +28,8 @@ pub mod wire;
 pub mod gateway;
 pub mod store;
 
+pub mod inbound;
+pub mod outbound;
 
 
 

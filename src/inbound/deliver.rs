@@ -1,0 +1,472 @@
+//! The task that makes mails of received SMS.
+//!
+//! It leases what is due, joins, decides, composes and settles. One transaction per SMS holds the mails,
+//! the SMS that asks back and the new state; when the store does not take it, the SMS is tried again in
+//! the next round. What waits for its parts is leased and in memory; what waits for the phone's answer
+//! is `Asked` in the store until its time is over, and remembered here so that an answer finds it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::address::{self, Addressed, Decision, Question, Recipient};
+use super::desk::{self, Desk, Work};
+use super::whole::Whole;
+use super::{Inbound, Person};
+use crate::mail::compose;
+use crate::sms::{Class, MessageId, Party, segment};
+use crate::store::{
+    Dedupe, InboundOutcome, InboundState, Link, Message, NewMessage, Origin, OutMail, State,
+    StoreError,
+};
+
+/// How often to look for what nobody rang for: a time that is over, another host's SMS.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How many are leased at a time.
+const BATCH: usize = 256;
+
+/// With more than this waiting for the store, no more are leased.
+const MAX_AGAIN: usize = 1000;
+
+/// How many rows are looked at after a start for what was asked about; asking lasts an hour or so.
+const RECALL: usize = 10_000;
+
+/// A phone is asked no more than once in this time (T15).
+const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// What becomes of a text.
+struct Plan {
+    /// The waiting texts that go with it.
+    with: Vec<Whole>,
+    /// It itself waits for the phone's answer.
+    asks: bool,
+    state: InboundState,
+    due: Timestamp,
+    mails: Vec<OutMail>,
+    messages: Vec<NewMessage>,
+    recipients: Vec<Recipient>,
+    why: &'static str,
+}
+
+impl Inbound {
+    /// Makes mails of received SMS until `stop` turns true or the store is dead.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut desk = Desk::new(self.settings.join_wait);
+        self.recall(&mut desk).await;
+        while !*stop.borrow() {
+            if let Err(reason @ StoreError::Dead(_)) = self.round(&mut desk).await {
+                error!(event = "inbound-stopped", %reason);
+                return;
+            }
+            tokio::select! {
+                changed = stop.changed() => if changed.is_err() { return },
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Finds what phones were asked about before the restart.
+    async fn recall(&self, desk: &mut Desk) {
+        match self.store.list_inbound(RECALL).await {
+            Ok(rows) => {
+                let asked = rows
+                    .into_iter()
+                    .filter(|row| row.state == InboundState::Asked);
+                for whole in desk::texts(asked.collect()) {
+                    desk.remember_asked(whole);
+                }
+            }
+            // They still go to the default recipient when their time is over.
+            Err(reason) => error!(event = "not-recalled", %reason),
+        }
+    }
+
+    /// Does all that can be done now.
+    async fn round(&self, desk: &mut Desk) -> Result<(), StoreError> {
+        let mut work = std::mem::take(&mut desk.again);
+        let mut failed = Ok(());
+        loop {
+            let now = self.world.now();
+            let mut full = false;
+            if work.len() < MAX_AGAIN {
+                let leased = self.store.lease_inbound(now, BATCH).await;
+                let leased = leased.inspect_err(|_| desk.again.append(&mut work))?;
+                full = leased.len() == BATCH;
+                work.extend(desk.sort_out(now, leased));
+            }
+            work.extend(desk.join.expired(now).into_iter().map(Work::Text));
+            for work in work.drain(..) {
+                if let Err((work, reason)) = self.finish(desk, work).await {
+                    error!(event = "not-settled", %reason);
+                    desk.again.push(work);
+                    failed = Err(reason);
+                }
+            }
+            if !full || failed.is_err() {
+                return failed;
+            }
+        }
+    }
+
+    /// Does one thing; gives it back when the store did not take it.
+    async fn finish(&self, desk: &mut Desk, work: Work) -> Result<(), (Work, StoreError)> {
+        let now = self.world.now();
+        match work {
+            Work::Text(whole) => match self.deliver(desk, now, &whole, false).await {
+                Ok(()) => Ok(()),
+                Err(reason) => Err((Work::Text(whole), reason)),
+            },
+            Work::Unanswered(whole) => match self.deliver(desk, now, &whole, true).await {
+                Ok(()) => Ok(()),
+                Err(reason) => Err((Work::Unanswered(whole), reason)),
+            },
+            Work::Duplicate(id) => {
+                let outcome = outcome(vec![id], InboundState::Done, now);
+                let done = self.store.settle_inbound(now, outcome).await;
+                done.map_err(|reason| (Work::Duplicate(id), reason))?;
+                info!(msg = %id, event = "duplicate-part");
+                Ok(())
+            }
+            Work::Unreadable {
+                id,
+                gateway,
+                at,
+                reason,
+            } => {
+                let mut outcome = outcome(vec![id], InboundState::Quarantined, now);
+                outcome
+                    .mails
+                    .push(self.unreadable(now, id, &gateway, at, &reason));
+                match self.store.settle_inbound(now, outcome).await {
+                    Ok(()) => {
+                        warn!(msg = %id, gw = gateway, event = "quarantined", reason);
+                        self.mail_bell.notify_one();
+                        Ok(())
+                    }
+                    Err(e) => Err((
+                        Work::Unreadable {
+                            id,
+                            gateway,
+                            at,
+                            reason,
+                        },
+                        e,
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Decides what becomes of a text, and settles it.
+    async fn deliver(
+        &self,
+        desk: &mut Desk,
+        now: Timestamp,
+        whole: &Whole,
+        unanswered: bool,
+    ) -> Result<(), StoreError> {
+        let links = match &whole.from {
+            Party::Number(phone) => self.store.links(phone, self.since(now)).await?,
+            Party::Short(_) | Party::Name(_) => Vec::new(),
+        };
+        let decision = if unanswered {
+            address::by_default(&whole.text, &self.settings)
+        } else {
+            self.decide(desk, whole, &links)
+        };
+        let plan = self.plan(desk, now, whole, decision);
+        let ids = plan
+            .with
+            .iter()
+            .chain([whole])
+            .flat_map(|whole| &whole.ids)
+            .copied();
+        let mails = plan.mails.len();
+        let outcome = InboundOutcome {
+            ids: ids.collect(),
+            state: plan.state,
+            due: plan.due,
+            mails: plan.mails,
+            messages: plan.messages,
+        };
+        let asked = !outcome.messages.is_empty();
+        self.store.settle_inbound(now, outcome).await?;
+        let (have, of) = whole.parts;
+        info!(
+            msg = %whole.id, gw = whole.gateway, event = "addressed", why = plan.why, from = ?whole.from,
+            parts = format_args!("{have}/{of}"), mails,
+        );
+        if mails > 0 {
+            self.mail_bell.notify_one();
+        }
+        if asked {
+            self.message_bell.notify_one();
+        }
+        let phone = whole.from.number();
+        if let Some(phone) = phone
+            && (unanswered || !plan.with.is_empty())
+        {
+            let done = |id| whole.id == id || plan.with.iter().any(|with| with.id == id);
+            desk.forget_asked(phone, done);
+        }
+        if plan.asks {
+            desk.remember_asked(whole.clone());
+        } else if have < of && whole.follows.is_none() {
+            desk.remember_followed(whole.id, plan.recipients);
+        }
+        Ok(())
+    }
+
+    fn decide(&self, desk: &Desk, whole: &Whole, links: &[Link]) -> Decision {
+        let own = self
+            .settings
+            .gateways
+            .get(&whole.gateway)
+            .and_then(|line| line.number.as_ref());
+        let question = Question {
+            from: &whole.from,
+            gateway: &whole.gateway,
+            ours: whole.to.as_ref().or(own),
+            text: &whole.text,
+            links,
+        };
+        let decision = address::decide(&question, &self.settings);
+        let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
+        // A late part goes where the beginning of its text went, unless it names someone itself.
+        match whole.follows.and_then(|first| desk.followed.get(&first)) {
+            Some(recipients) if !names_someone => Decision::To(Addressed {
+                recipients: recipients.clone(),
+                text: whole.text.clone(),
+                bare: false,
+                why: address::Why::History,
+            }),
+            _ => decision,
+        }
+    }
+
+    /// The one place where a decision becomes mails, SMS and a state.
+    fn plan(&self, desk: &Desk, now: Timestamp, whole: &Whole, decision: Decision) -> Plan {
+        let mut plan = Plan {
+            with: Vec::new(),
+            asks: false,
+            state: InboundState::Done,
+            due: now,
+            mails: Vec::new(),
+            messages: Vec::new(),
+            recipients: Vec::new(),
+            why: "empty",
+        };
+        if whole.text.trim().is_empty() {
+            return plan;
+        }
+        match decision {
+            Decision::To(to) => {
+                if to.why.is_explicit() {
+                    plan.with = desk.asked(whole.from.number()).to_vec();
+                }
+                for waiting in &plan.with {
+                    plan.mails
+                        .extend(self.mails(waiting, &waiting.text, &to.recipients));
+                }
+                // A name alone is the answer to our question and nothing more.
+                if plan.with.is_empty() || !to.bare {
+                    plan.mails
+                        .extend(self.mails(whole, &to.text, &to.recipients));
+                }
+                plan.why = to.why.name();
+                plan.recipients = to.recipients;
+            }
+            Decision::Ask { candidates } => match self.question(now, whole) {
+                Some(question) => {
+                    plan.asks = true;
+                    plan.state = InboundState::Asked;
+                    plan.due = self.answer_deadline(now);
+                    plan.messages.push(question);
+                    plan.why = "asked";
+                }
+                // Rather all of them than nobody: the text of the question does not fit an SMS.
+                None => {
+                    plan.mails = self.mails(whole, &whole.text, &candidates);
+                    plan.recipients = candidates;
+                    plan.why = "not-asked";
+                }
+            },
+            Decision::Drop => plan.why = "dropped",
+            Decision::Undeliverable => {
+                let text = format!(
+                    "[Nobody gets this SMS: it names no user, answers no mail, and \
+                     incoming.default is not set.]\n\n{}",
+                    whole.text
+                );
+                let admin = Recipient {
+                    address: self.settings.admin.clone(),
+                    link: None,
+                };
+                plan.mails = self.mails(whole, &text, &[admin]);
+                plan.state = InboundState::Undeliverable;
+                plan.why = "undeliverable";
+            }
+        }
+        plan
+    }
+
+    fn mails(&self, whole: &Whole, text: &str, recipients: &[Recipient]) -> Vec<OutMail> {
+        recipients
+            .iter()
+            .map(|recipient| self.mail(whole, text, recipient))
+            .collect()
+    }
+
+    fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient) -> OutMail {
+        let settings = &self.settings;
+        let line = settings.gateways.get(&whole.gateway);
+        let caller = |person: &&Person| {
+            person.mobile.is_some() && person.mobile.as_ref() == whole.from.number()
+        };
+        let followed = whole
+            .follows
+            .map(|id| compose::message_id(id, &settings.hostname));
+        let follows = format!("SMS from {}", whole.from);
+        let link = recipient.link.as_ref();
+        let mail = compose::Sms {
+            id: whole.id,
+            hostname: &settings.hostname,
+            from: &whole.from,
+            name: settings.people.iter().find(caller).map(Person::name),
+            from_template: line.and_then(|line| line.from.as_deref()),
+            sms_domain: self.sms_domain(&recipient.address),
+            to: &recipient.address,
+            gateway: &whole.gateway,
+            sent: whole.sent,
+            parts: whole.parts,
+            text,
+            subject: match link {
+                Some(link) => Some(&link.subject),
+                None => followed.as_ref().map(|_| follows.as_str()),
+            },
+            answers: followed
+                .as_deref()
+                .or(link.and_then(|link| link.message_id.as_deref())),
+        };
+        self.out_mail(whole.id, &recipient.address, compose::sms(&mail))
+    }
+
+    fn unreadable(
+        &self,
+        now: Timestamp,
+        about: MessageId,
+        gateway: &str,
+        at: Timestamp,
+        reason: &str,
+    ) -> OutMail {
+        let settings = &self.settings;
+        let text = format!(
+            "What the gateway {gateway} received at {at} could not be read: {reason}\n\n\
+             It is kept as {about}, octet for octet."
+        );
+        let note = compose::Note {
+            id: about,
+            hostname: &settings.hostname,
+            from: &settings.mail_from,
+            to: &settings.admin,
+            subject: &format!("Unreadable SMS from {gateway}"),
+            text: &text,
+            at: now,
+            original: None,
+        };
+        self.out_mail(about, &settings.admin, compose::note(&note))
+    }
+
+    fn out_mail(&self, about: MessageId, recipient: &str, bytes: Vec<u8>) -> OutMail {
+        OutMail {
+            id: self.world.message_id(),
+            sender: self.settings.envelope_from.clone(),
+            recipient: recipient.to_owned(),
+            bytes,
+            about: Some(about),
+            last_resort: false,
+        }
+    }
+
+    /// The SMS that asks the phone whom it means, at most one a day (T15): the store leaves the rest
+    /// out. It goes by the gateway that the answer is to come to.
+    fn question(&self, now: Timestamp, whole: &Whole) -> Option<NewMessage> {
+        let number = whole.from.number()?.clone();
+        let text = self.settings.conflict_text.clone();
+        let cut = segment::cut(&text, &segment::Options::default()).ok()?;
+        let segments = u8::try_from(cut.segments.len()).ok()?;
+        let key = Sha256::digest(format!("conflict\0{number}")).into();
+        let message = Message {
+            id: self.world.message_id(),
+            revision: 0,
+            created: now,
+            origin: Origin::default(),
+            account: self.settings.admin.clone(),
+            charge: None,
+            number,
+            text,
+            encoding: cut.encoding,
+            segments,
+            reference: self.world.octet(),
+            flash: false,
+            confirm: false,
+            class: Class::Normal,
+            sender_id: None,
+            gateways: vec![whole.gateway.clone()],
+            in_order: false,
+            avoided: Vec::new(),
+            state: State::Queued,
+            begun: None,
+            parts: Vec::new(),
+            attempts: 0,
+            next_attempt: now,
+            // Asked later, it asks about nothing any more.
+            expires: self.answer_deadline(now),
+            warned: false,
+            error: None,
+        };
+        let until = now.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+        Some(NewMessage {
+            message,
+            dedupe: vec![Dedupe { key, until }],
+        })
+    }
+
+    /// The SMS domain paired with the address's mail domain, else the first.
+    fn sms_domain(&self, address: &str) -> &str {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let domains = &self.settings.domains;
+        let paired = domains
+            .iter()
+            .find(|(mail, _)| mail.eq_ignore_ascii_case(domain));
+        paired
+            .or(domains.first())
+            .map_or("localhost", |(_, sms)| sms)
+    }
+
+    fn answer_deadline(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.settings.join_wait)
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    fn since(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.settings.reply_window)
+            .unwrap_or(Timestamp::MIN)
+    }
+}
+
+fn outcome(ids: Vec<MessageId>, state: InboundState, now: Timestamp) -> InboundOutcome {
+    InboundOutcome {
+        ids,
+        state,
+        due: now,
+        mails: Vec::new(),
+        messages: Vec::new(),
+    }
+}

@@ -1,0 +1,206 @@
+//! The path from SMS to mail: keep → join → address → compose → store, from where
+//! [`crate::mail::inject`] takes it on.
+//!
+//! What a gateway hands over is durable before it is acknowledged ([`Inbound::receive`]). One task
+//! ([`Inbound::run`]) makes mails of it; what becomes of an SMS, its mails and the SMS that asks back
+//! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, or dropped by
+//! a rule; nothing else ever drops one.
+//!
+//! Opt-out words are not known here yet.
+
+pub mod address;
+pub mod deliver;
+mod desk;
+pub mod join;
+pub mod keep;
+pub mod whole;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::rules::IncomingRule;
+use crate::sms::Number;
+use crate::store::Store;
+use crate::world::World;
+
+/// How SMS become mail (spec 8, `incoming:` and `mail:` of spec 13).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `#ann@example.com#` and `#ann#` name recipients.
+    pub email_tags: bool,
+    /// Domains, other than our mail domains, that a tag may name.
+    pub relay: Vec<String>,
+    /// The first word may be a nickname.
+    pub nicknames: bool,
+    /// It is cut off.
+    pub strip_nickname: bool,
+    /// How long an SMS answers a mail.
+    pub reply_window: Duration,
+    /// What to do when several wrote to the phone.
+    pub on_conflict: OnConflict,
+    /// The SMS that asks whom the phone means.
+    pub conflict_text: String,
+    /// How long parts wait for each other, and a message for the phone's answer.
+    pub join_wait: Duration,
+    /// Who gets what nobody else does.
+    pub default: Option<String>,
+    /// First match wins.
+    pub rules: Vec<IncomingRule>,
+    /// Our domains: mail domain and the SMS domain that goes with it; at least one.
+    pub domains: Vec<(String, String)>,
+    /// Our users.
+    pub people: Vec<Person>,
+    /// Our gateways by id.
+    pub gateways: HashMap<String, Line>,
+    /// This machine, in Message-IDs.
+    pub hostname: String,
+    /// Who hears of what went wrong.
+    pub admin: String,
+    /// The address that our notes come from.
+    pub mail_from: String,
+    /// Envelope sender, without `<>`; empty: the null sender.
+    pub envelope_from: String,
+}
+
+/// What to do when several wrote to a phone and it answers without saying whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Ask the phone.
+    Ask,
+    /// The last who wrote gets it.
+    Last,
+    /// All get it.
+    All,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Person {
+    /// Their mail address.
+    pub email: String,
+    /// Their other ones.
+    pub aliases: Vec<String>,
+    /// What phones call them.
+    pub nickname: Option<String>,
+    /// Their phone.
+    pub mobile: Option<Number>,
+}
+
+impl Person {
+    fn has(&self, address: &str) -> bool {
+        let mut all = self.aliases.iter().chain([&self.email]);
+        all.any(|own| own.eq_ignore_ascii_case(address))
+    }
+
+    /// What we call them where a phone number alone says little.
+    fn name(&self) -> &str {
+        let local = || self.email.split('@').next().unwrap_or(&self.email);
+        self.nickname.as_deref().unwrap_or_else(local)
+    }
+}
+
+/// What of a gateway matters here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// Its own number.
+    pub number: Option<Number>,
+    /// From of the mails its SMS become, `sms:%s@example.com`.
+    pub from: Option<String>,
+}
+
+/// The path. See the module's contract.
+pub struct Inbound {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    world: World,
+    wake: Notify,
+    mail_bell: Arc<Notify>,
+    message_bell: Arc<Notify>,
+}
+
+impl Inbound {
+    /// `mail_bell` is rung when there are mails to hand in, `message_bell` when there are SMS to send.
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        world: World,
+        mail_bell: Arc<Notify>,
+        message_bell: Arc<Notify>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            store,
+            world,
+            wake: Notify::new(),
+            mail_bell,
+            message_bell,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::sms::MessageId;
+    use crate::store::Link;
+
+    pub(crate) fn number(text: &str) -> Number {
+        Number::from_network(text).expect("number")
+    }
+
+    pub(crate) fn id(n: u64) -> MessageId {
+        MessageId::new(n, [0; 10])
+    }
+
+    pub(crate) fn link(ours: &str, sender: &str, message_id: &str, at: i64) -> Link {
+        Link {
+            ours: Some(number(ours)),
+            phone: number("+15551234567"),
+            sender: sender.to_owned(),
+            message_id: Some(message_id.to_owned()),
+            subject: "Lunch".to_owned(),
+            at: Timestamp::from_second(at).expect("time"),
+        }
+    }
+
+    pub(crate) fn settings() -> Settings {
+        let person = |email: &str, alias: &str, nickname: &str| Person {
+            email: email.to_owned(),
+            aliases: vec![alias.to_owned()],
+            nickname: Some(nickname.to_owned()),
+            mobile: None,
+        };
+        let domain = |mail: &str| (mail.to_owned(), format!("sms.{mail}"));
+        let line = Line {
+            number: Some(number("+15550002222")),
+            from: None,
+        };
+        Settings {
+            email_tags: true,
+            relay: vec!["partner.example".to_owned()],
+            nicknames: true,
+            strip_nickname: true,
+            reply_window: Duration::from_secs(3 * 24 * 3600),
+            on_conflict: OnConflict::Ask,
+            conflict_text: "Several people wrote to you. Start your answer with #name#".to_owned(),
+            join_wait: Duration::from_secs(3600),
+            default: Some("reception@example.com".to_owned()),
+            rules: Vec::new(),
+            domains: vec![domain("example.com"), domain("example.org")],
+            people: vec![
+                person("ann.smith@example.com", "asmith@example.com", "ann"),
+                person("bob@example.com", "robert@example.com", "Bob"),
+            ],
+            gateways: HashMap::from([("hall".to_owned(), line)]),
+            hostname: "mail.example.com".to_owned(),
+            admin: "postmaster@example.com".to_owned(),
+            mail_from: "sms@example.com".to_owned(),
+            envelope_from: String::new(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The path of a mail to a phone: `plan → accept → dispatch → settle → notify`.
+//!
+//! [`Outbound`] is what the doors call. It decides who may send what to whom ([`plan`]), makes it
+//! durable before it says yes ([`accept`]), sends it ([`dispatch`]), records what became of it
+//! ([`settle`]) and tells the sender ([`notify`]).
+
+pub mod accept;
+pub mod dispatch;
+pub mod manage;
+pub mod notify;
+pub mod plan;
+pub mod settle;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::mail::Reply;
+
+pub use crate::mail::{Client, Envelope};
+use crate::store::Store;
+use crate::world::World;
+
+/// A recipient that is ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipient {
+    /// The RCPT argument, octet for octet: what DELRCPT must say.
+    pub rcpt: String,
+    /// Who sends what where; or why not, when it could not be refused at RCPT.
+    pub admitted: Result<plan::Admitted, Reply>,
+}
+
+/// The answer to RCPT.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AtRcpt {
+    /// Ordinary mail.
+    NotOurs,
+    /// Ours, and taken.
+    Taken(Box<Recipient>),
+    /// Ours, and refused.
+    Refused(Reply),
+}
+
+/// The answer to the end of the message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AtEnd {
+    /// Durable. Delete our recipients and accept.
+    Accept {
+        /// DELRCPT arguments.
+        delete: Vec<String>,
+        /// Keys that make a repeat of this mail harmless only while the client may not know that we
+        /// have it: hand them to [`Outbound::ended_in_order`] when it does.
+        weak: Vec<[u8; 32]>,
+    },
+    /// Nothing was stored.
+    Refuse(Reply),
+}
+
+/// The outbound path as the doors see it.
+pub struct Outbound {
+    /// All that decides.
+    pub planner: Arc<plan::Planner>,
+    /// How long, how often.
+    pub settings: settle::Settings,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// Time and randomness.
+    pub world: World,
+    /// Writes our mails.
+    pub writer: notify::Writer,
+    wake: Arc<Notify>,
+    wake_mail: Arc<Notify>,
+}
+
+impl Outbound {
+    /// Puts the path together. `wake` is rung by whoever queues a message, `wake_mail` whenever a mail was
+    /// queued.
+    pub fn new(
+        planner: plan::Planner,
+        settings: settle::Settings,
+        store: Arc<dyn Store>,
+        world: World,
+        writer: notify::Writer,
+        wake: Arc<Notify>,
+        wake_mail: Arc<Notify>,
+    ) -> Arc<Self> {
+        let planner = Arc::new(planner);
+        Arc::new(Self {
+            planner,
+            settings,
+            store,
+            world,
+            writer,
+            wake,
+            wake_mail,
+        })
+    }
+
+    /// Something may be due: look.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,277 @@
+//! What the sender is told (spec 7.3): one mail per message and cause, in the same transaction as the
+//! change it speaks of (durability W16).
+
+use jiff::Timestamp;
+
+use crate::mail::Reply;
+use crate::mail::report::{Action, Fate, Letterhead, Report};
+use crate::mail::text::RawMail;
+use crate::store::{Message, OutMail, PartState, State};
+use crate::world::World;
+
+/// Writes our mails.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// What they have in common.
+    pub letterhead: Letterhead,
+    /// Envelope sender, without `<>`; empty: the null sender.
+    pub envelope_from: String,
+}
+
+impl Writer {
+    fn post(&self, world: &World, to: &str, report: impl FnOnce(Report<'_>) -> Vec<u8>) -> OutMail {
+        let id = world.message_id();
+        let blank = Report {
+            id,
+            to,
+            now: world.now(),
+            subject: "",
+            text: "",
+            in_reply_to: None,
+            fates: &[],
+            original: None,
+        };
+        OutMail {
+            id,
+            sender: self.envelope_from.clone(),
+            recipient: to.to_owned(),
+            bytes: report(blank),
+            about: None,
+            last_resort: false,
+        }
+    }
+}
+
+/// What a mail about a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Refused for good.
+    Failed,
+    /// Too late.
+    Expired,
+    /// May have been sent.
+    Unknown,
+    /// Not sent yet.
+    Late,
+    /// Sent, as asked.
+    Confirmed,
+    /// Taken by the network, but it did not reach the phone.
+    Undelivered,
+}
+
+/// The mail to the sender about a message; `None` when nobody is to be told.
+pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Option<OutMail> {
+    let to = message.origin.report_to.as_deref()?;
+    let fate = fate(message, cause);
+    let text = letter(message, cause, &fate.reason);
+    let what = match cause {
+        Cause::Failed | Cause::Expired => "SMS not sent",
+        Cause::Unknown => "SMS may not have been sent",
+        Cause::Late => "SMS delayed",
+        Cause::Confirmed => "SMS sent",
+        Cause::Undelivered => "SMS not delivered",
+    };
+    let subject = match message.origin.subject.trim() {
+        "" => format!("{what}: {}", message.number),
+        subject => format!("{what}: {subject}"),
+    };
+    let original = original(message);
+    let fates = [fate];
+    let mail = writer.post(world, to, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            in_reply_to: message.origin.message_id.as_deref(),
+            fates: if cause == Cause::Confirmed {
+                &[]
+            } else {
+                &fates
+            },
+            original: Some(&original),
+            ..blank
+        })
+    });
+    Some(OutMail {
+        about: Some(message.id),
+        ..mail
+    })
+}
+
+/// The mail about recipients that were refused after the dialogue was over.
+pub fn refused(
+    writer: &Writer,
+    world: &World,
+    to: &str,
+    mail: &RawMail,
+    failed: &[(&str, &Reply)],
+) -> OutMail {
+    let fates: Vec<Fate> = failed
+        .iter()
+        .map(|(recipient, reply)| Fate {
+            recipient: recipient.to_string(),
+            action: Action::Failed,
+            status: reply.enhanced.to_owned(),
+            reason: reply.text.clone(),
+        })
+        .collect();
+    let mut text = "Your mail was not sent by SMS to:\n\n".to_owned();
+    for fate in &fates {
+        text += &format!(
+            "{}\n    {}\n",
+            fate.recipient.trim_matches(['<', '>']),
+            fate.reason
+        );
+    }
+    let header = RawMail {
+        headers: mail.headers.clone(),
+        ..RawMail::default()
+    }
+    .to_bytes();
+    let value = |name| {
+        mail.header(name)
+            .map(|v| String::from_utf8_lossy(v).trim().to_owned())
+    };
+    let id = value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned());
+    let subject = format!("SMS not sent: {}", value("Subject").unwrap_or_default());
+    writer.post(world, to, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            in_reply_to: id.as_deref(),
+            fates: &fates,
+            original: Some(&header),
+            ..blank
+        })
+    })
+}
+
+/// The mail about a text that was cut to what its sender may send at a time.
+pub fn cut(writer: &Writer, world: &World, message: &Message) -> Option<OutMail> {
+    let to = message.origin.report_to.as_deref()?;
+    let text = format!(
+        "Your SMS to {} was too long and was cut to {} segments. This is what was sent:\n\n{}\n",
+        message.number, message.segments, message.text
+    );
+    let subject = format!(
+        "SMS cut to {} segments: {}",
+        message.segments, message.origin.subject
+    );
+    let mail = writer.post(world, to, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            in_reply_to: message.origin.message_id.as_deref(),
+            ..blank
+        })
+    });
+    Some(OutMail {
+        about: Some(message.id),
+        ..mail
+    })
+}
+
+fn fate(message: &Message, cause: Cause) -> Fate {
+    let reason = message.error.clone();
+    let (action, status, fallback) = match cause {
+        Cause::Failed => (Action::Failed, "5.0.0", "refused"),
+        Cause::Expired => (Action::Failed, "5.4.7", "no gateway took it in time"),
+        Cause::Unknown => (
+            Action::Failed,
+            "5.4.4",
+            "the gateway did not say whether it was sent",
+        ),
+        Cause::Late => (Action::Delayed, "4.4.7", "no gateway has taken it yet"),
+        Cause::Confirmed => (Action::Relayed, "2.0.0", "sent"),
+        Cause::Undelivered => (Action::Failed, "5.0.0", "the network could not deliver it"),
+    };
+    Fate {
+        recipient: message.origin.recipient.clone(),
+        action,
+        status: status.to_owned(),
+        reason: reason.unwrap_or_else(|| fallback.to_owned()),
+    }
+}
+
+fn letter(message: &Message, cause: Cause, reason: &str) -> String {
+    let number = &message.number;
+    let head = match cause {
+        Cause::Failed => format!("Your SMS to {number} was not sent: {reason}."),
+        Cause::Expired => format!(
+            "Your SMS to {number} was not sent in time and has been given up. The last reason: {reason}."
+        ),
+        Cause::Unknown => format!(
+            "Your SMS to {number} may have been sent: {reason}. It will not be repeated. Ask whether it \
+             has arrived before you send it again."
+        ),
+        Cause::Late => format!(
+            "Your SMS to {number} has not been sent yet: {reason}. It will be tried until {}. You need \
+             not send it again.",
+            shown(message.expires)
+        ),
+        Cause::Confirmed => format!(
+            "Your SMS to {number} was sent on {} in {}.",
+            shown(last_sent(message)),
+            if message.segments == 1 {
+                "1 segment".into()
+            } else {
+                format!("{} segments", message.segments)
+            }
+        ),
+        Cause::Undelivered => {
+            format!("Your SMS to {number} was sent, but did not reach the phone: {reason}.")
+        }
+    };
+    format!(
+        "{head}{}\n\n> {}\n",
+        progress(message),
+        message.text.replace('\n', "\n> ")
+    )
+}
+
+/// `2 of 3 parts sent, 1 unknown`, when there is more than one and they differ.
+fn progress(message: &Message) -> String {
+    let count =
+        |wanted: fn(&PartState) -> bool| message.parts.iter().filter(|p| wanted(&p.state)).count();
+    let sent = count(|s| matches!(s, PartState::Sent { .. }));
+    let unknown = count(|s| matches!(s, PartState::Unknown { .. } | PartState::Handed { .. }));
+    let all = message.parts.len();
+    if all < 2 || sent == all || sent + unknown == 0 {
+        return String::new();
+    }
+    let unknown = if unknown > 0 {
+        format!(", {unknown} unknown")
+    } else {
+        String::new()
+    };
+    format!("\n{sent} of {all} parts sent{unknown}.")
+}
+
+fn last_sent(message: &Message) -> Timestamp {
+    let times = message.parts.iter().filter_map(|part| match &part.state {
+        PartState::Sent { at, .. } => Some(*at),
+        _ => None,
+    });
+    times.max().unwrap_or(message.created)
+}
+
+fn shown(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What stands for the original mail: the header fields we kept.
+fn original(message: &Message) -> Vec<u8> {
+    let mut header = String::new();
+    if message.origin.subject.is_ascii() && !message.origin.subject.contains(char::is_control) {
+        header += &format!("Subject: {}\r\n", message.origin.subject);
+    }
+    if let Some(id) = message
+        .origin
+        .message_id
+        .as_deref()
+        .filter(|id| !id.contains(char::is_control))
+    {
+        header += &format!("Message-ID: <{id}>\r\n");
+    }
+    header += &format!("X-SMS-State: {}\r\n", State::name(message.state));
+    header.into_bytes()
+}
