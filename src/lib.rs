@@ -31,5 +31,13 @@ pub mod store;
 pub mod inbound;
 pub mod outbound;
 
+pub mod cli;
+pub mod control;
+pub mod milter;
+pub mod web;
 
+pub mod assembly;
+pub mod config;
+pub mod logging;
 
+pub use assembly::{Addresses, open_desk, run, serve};

@@ -1,0 +1,205 @@
+//! `sms-milter check`: the configuration and what is around it, in words.
+//!
+//! One finding a line: `error:` is refused at start or would break a promise, `warning:` an admin may
+//! want to act, `ok:` was looked at. It changes nothing, sends nothing, and asks Postfix for its settings
+//! with `postconf` (fixed arguments, 5 s, 1 MiB); of the MTA at `mail.inject` it reads the greeting.
+//! An absent modem or MTA is a warning: the daemon starts without them.
+
+mod postconf;
+mod postfix;
+
+use std::fmt::Display;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Failure;
+use crate::config::{self, Gateway, Settings};
+use crate::mail::inject::Target;
+
+/// The MTA is near; one that has not greeted by then is not well.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// RFC 5321 §4.5.3.1.5.
+const MAX_GREETING: u64 = 512;
+
+/// `check …`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Postfix's configuration directory, when it is not the one postconf knows
+    #[arg(long, value_name = "DIR")]
+    postfix_config: Option<PathBuf>,
+}
+
+/// Writes findings down and counts the errors.
+struct Findings<'a> {
+    out: &'a mut dyn Write,
+    errors: usize,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, text: impl Display) -> std::io::Result<()> {
+        self.errors += 1;
+        writeln!(self.out, "error: {text}")
+    }
+
+    fn warning(&mut self, text: impl Display) -> std::io::Result<()> {
+        writeln!(self.out, "warning: {text}")
+    }
+
+    fn ok(&mut self, text: impl Display) -> std::io::Result<()> {
+        writeln!(self.out, "ok: {text}")
+    }
+}
+
+/// Does it.
+pub fn run(path: &Path, args: &CheckArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut findings = Findings { out, errors: 0 };
+    match config::load(path) {
+        Ok(settings) => look(&settings, args, &mut findings)?,
+        Err(errors) => {
+            for line in errors.lines() {
+                findings.error(line)?;
+            }
+        }
+    }
+    let Findings { out, errors } = findings;
+    match errors {
+        0 => Ok(writeln!(out, "{}: fine", path.display())?),
+        n => {
+            writeln!(
+                out,
+                "{}: {n} error{}",
+                path.display(),
+                if n == 1 { "" } else { "s" }
+            )?;
+            Err(Failure::config("the configuration does not work as it is"))
+        }
+    }
+}
+
+fn look(settings: &Settings, args: &CheckArgs, findings: &mut Findings<'_>) -> Result<(), Failure> {
+    for warning in &settings.warnings {
+        findings.warning(warning)?;
+    }
+    store(settings, findings)?;
+    for gateway in settings
+        .gateways
+        .iter()
+        .filter(|gateway| gateway.common().active)
+    {
+        match gateway {
+            Gateway::Modem(modem) => serial(&modem.common.id, &modem.device, findings)?,
+            Gateway::Http(http) => {
+                let start = http.url.literals().next().unwrap_or_default();
+                encrypted(&http.common.id, start, findings)?;
+            }
+            Gateway::Simulated(_) => {}
+        }
+    }
+    greeting(settings, findings)?;
+    match postconf::ask(args.postfix_config.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            for finding in found.judge(settings) {
+                match finding {
+                    postfix::Finding::Error(text) => findings.error(text)?,
+                    postfix::Finding::Warning(text) => findings.warning(text)?,
+                    postfix::Finding::Ok(text) => findings.ok(text)?,
+                }
+            }
+        }
+        Err(why) => findings.warning(format!("Postfix: cannot read its settings: {why}"))?,
+    }
+    Ok(())
+}
+
+/// Texts and numbers of people lie there.
+fn store(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result<()> {
+    let path = &settings.store.path;
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => findings.error(format!(
+            "store: {shown} is not a directory; write another path"
+        )),
+        Ok(found) if found.permissions().mode() & 0o007 != 0 => findings.warning(format!(
+            "store: everybody may look into {shown}; run chmod o= {shown}"
+        )),
+        Ok(_) => findings.ok(format!("store: {shown}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            match path.parent().is_some_and(Path::is_dir) {
+                true => findings.ok(format!("store: {shown} will be made at the first start")),
+                false => findings.warning(format!(
+                    "store: {shown} cannot be made: its parent is absent"
+                )),
+            }
+        }
+        Err(error) => findings.warning(format!("store: {shown}: {error}")),
+    }
+}
+
+fn serial(id: &str, device: &str, findings: &mut Findings<'_>) -> std::io::Result<()> {
+    match std::fs::metadata(device) {
+        Ok(found) if found.file_type().is_char_device() => {
+            findings.ok(format!("gateway {id}: {device} is there"))
+        }
+        Ok(_) => findings.warning(format!("gateway {id}: {device} is not a serial port")),
+        Err(error) => findings.warning(format!(
+            "gateway {id}: {device}: {error}; is the modem plugged in?"
+        )),
+    }
+}
+
+/// Texts and credentials in clear are for one machine only.
+fn encrypted(id: &str, url: &str, findings: &mut Findings<'_>) -> std::io::Result<()> {
+    let Some(rest) = url.strip_prefix("http://") else {
+        return Ok(());
+    };
+    let host = rest.split(['/', '?', ':']).next().unwrap_or_default();
+    let near = host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]");
+    match near {
+        true => Ok(()),
+        false => findings.warning(format!(
+            "gateway {id}: texts cross the network in clear; write https://{host}"
+        )),
+    }
+}
+
+/// The MTA takes our mails.
+fn greeting(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result<()> {
+    let Target::Smtp { host, port } = &settings.inject.target;
+    match greets(host, *port) {
+        Ok(()) => findings.ok(format!("mail.inject: the MTA at {host}:{port} greets")),
+        Err(why) => findings.warning(format!(
+            "mail.inject: {host}:{port}: {why}; mails wait until it does"
+        )),
+    }
+}
+
+fn greets(host: &str, port: u16) -> Result<(), String> {
+    let mut last = "the name has no address".to_owned();
+    for address in (host, port).to_socket_addrs().map_err(|e| e.to_string())? {
+        let stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => stream,
+            Err(error) => {
+                last = error.to_string();
+                continue;
+            }
+        };
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        let read = BufReader::new(stream.take(MAX_GREETING)).read_line(&mut line);
+        return match read {
+            Ok(_) if line.starts_with("220") => Ok(()),
+            Ok(_) => Err("what answers is not an MTA that takes mail now".into()),
+            Err(error) => Err(error.to_string()),
+        };
+    }
+    Err(last)
+}

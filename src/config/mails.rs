@@ -1,0 +1,263 @@
+//! `mail` and `incoming`: the mails we write, and whom an SMS goes to.
+
+use std::time::Duration;
+
+use super::problems::At;
+use super::scalars::Judge;
+use super::{domains_of, raw};
+use crate::gateway::Common;
+use crate::inbound::{self, OnConflict};
+use crate::mail::inject::{self, Target};
+use crate::mail::{address, report::Letterhead};
+use crate::rules::IncomingRule;
+
+/// A question of more than three SMS is not read.
+const MAX_QUESTION: usize = 459;
+
+const CONFLICT: &str = "Several people wrote to you. Start your answer with #name#";
+
+/// `mail`, judged.
+pub(super) struct Mails {
+    target: Option<Target>,
+    pub letterhead: Letterhead,
+    pub envelope_from: String,
+    pub admin: String,
+}
+
+impl Judge<'_> {
+    /// `mail`.
+    pub fn mail(
+        &mut self,
+        root: &At,
+        raw: Option<&raw::Mail>,
+        hostname: &str,
+        addresses: &address::Settings,
+    ) -> Mails {
+        let none = raw::Mail::default();
+        let raw = raw.unwrap_or(&none);
+        let at = root.key("mail");
+        let (domain, _) = domains_of(addresses);
+        match raw.language.as_deref() {
+            None | Some("en") => {}
+            Some(other) => self.wrong(
+                &at.key("language"),
+                other,
+                "is not in this version of sms-milter; write en",
+            ),
+        }
+        let own = ("SMS".to_owned(), format!("{}@{domain}", addresses.account));
+        let admin = match &raw.admin {
+            Some(admin) => self.address(&at.key("admin"), admin),
+            None => None,
+        };
+        Mails {
+            target: self.target(&at.key("inject"), raw.inject.as_deref()),
+            letterhead: Letterhead {
+                hostname: hostname.to_owned(),
+                from: match &raw.from {
+                    Some(from) => self.mailbox(&at.key("from"), from).unwrap_or(own),
+                    None => own,
+                },
+            },
+            envelope_from: match raw.envelope_from.as_deref() {
+                None | Some("<>" | "") => String::new(),
+                Some(sender) => {
+                    let bare = sender
+                        .strip_prefix('<')
+                        .and_then(|s| s.strip_suffix('>'))
+                        .unwrap_or(sender);
+                    self.address(&at.key("envelope_from"), bare)
+                        .unwrap_or_default()
+                }
+            },
+            admin: admin.unwrap_or_else(|| format!("postmaster@{domain}")),
+        }
+    }
+
+    fn target(&mut self, at: &At, raw: Option<&str>) -> Option<Target> {
+        let Some(text) = raw else {
+            self.missing(
+                at,
+                "a port of the MTA without this milter, as smtp://127.0.0.1:10026",
+            );
+            return None;
+        };
+        match Target::parse(text) {
+            Ok(target) => Some(target),
+            Err(error) => {
+                self.errors.add(at, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// `NAME <ADDRESS>`, or an address.
+    fn mailbox(&mut self, at: &At, text: &str) -> Option<(String, String)> {
+        let Some((name, rest)) = text.split_once('<') else {
+            return self
+                .address(at, text)
+                .map(|address| (String::new(), address));
+        };
+        let name = name.trim().trim_matches('"').to_owned();
+        match rest.strip_suffix('>') {
+            Some(address) if !name.contains(char::is_control) && name.len() <= 128 => {
+                self.address(at, address).map(|address| (name, address))
+            }
+            _ => {
+                self.wrong(
+                    at,
+                    text,
+                    "is not a name and an address; write \"SMS <sms@example.com>\"",
+                );
+                None
+            }
+        }
+    }
+
+    /// `incoming`.
+    pub fn incoming(
+        &mut self,
+        root: &At,
+        raw: Option<&raw::Incoming>,
+        gateways: &[String],
+    ) -> Incoming {
+        let none = raw::Incoming::default();
+        let raw = raw.unwrap_or(&none);
+        let at = root.key("incoming");
+        self.only_zero(&at.key("concat_window"), &raw.concat_window);
+        let relay = at.key("relay");
+        let list = raw
+            .relay
+            .as_ref()
+            .map_or(&[][..], |list| &list.0)
+            .iter()
+            .enumerate();
+        let relay = list
+            .filter_map(|(i, domain)| self.domain(&relay.index(i), domain))
+            .collect();
+        let choices = [
+            ("ask", OnConflict::Ask),
+            ("last", OnConflict::Last),
+            ("all", OnConflict::All),
+        ];
+        let text = raw
+            .conflict_text
+            .clone()
+            .unwrap_or_else(|| CONFLICT.to_owned());
+        if text.trim().is_empty() || text.chars().count() > MAX_QUESTION {
+            let write =
+                format!("is not a question for a phone; write 1 to {MAX_QUESTION} characters");
+            self.wrong(&at.key("conflict_text"), &text, write);
+        }
+        Incoming {
+            email_tags: raw.email_tags.unwrap_or(true),
+            relay,
+            nicknames: raw.nicknames.unwrap_or(true),
+            strip_nickname: raw.strip_nickname.unwrap_or(true),
+            reply_window: self.duration(
+                &at.key("reply_window"),
+                &raw.reply_window,
+                Duration::from_secs(3 * 24 * 3600),
+            ),
+            on_conflict: self.choice(
+                &at.key("on_conflict"),
+                raw.on_conflict.as_deref(),
+                &choices,
+                OnConflict::Ask,
+            ),
+            conflict_text: text,
+            join_wait: self.duration(
+                &at.key("join_wait"),
+                &raw.join_wait,
+                Duration::from_secs(3600),
+            ),
+            default: match raw.default.as_deref() {
+                None | Some("none") => None,
+                Some(address) => self.address(&at.key("default"), address),
+            },
+            rules: self.incoming_rules(&at.key("rules"), raw.rules.as_ref(), gateways),
+        }
+    }
+}
+
+/// `incoming`, judged.
+pub(super) struct Incoming {
+    email_tags: bool,
+    relay: Vec<String>,
+    nicknames: bool,
+    strip_nickname: bool,
+    reply_window: Duration,
+    on_conflict: OnConflict,
+    conflict_text: String,
+    join_wait: Duration,
+    default: Option<String>,
+    rules: Vec<IncomingRule>,
+}
+
+impl Mails {
+    /// How mails are handed in.
+    pub fn inject(&self, incoming: &Incoming) -> Option<inject::Settings> {
+        Some(inject::Settings {
+            target: self.target.clone()?,
+            hello: self.letterhead.hostname.clone(),
+            deadline: inject::DEADLINE,
+            fallback: inject::Fallback {
+                default: incoming.default.clone(),
+                admin: self.admin.clone(),
+                from: self.letterhead.from.1.clone(),
+            },
+        })
+    }
+}
+
+/// What of a user the way in needs.
+fn person(user: &crate::access::User) -> inbound::Person {
+    inbound::Person {
+        email: user.email.clone(),
+        aliases: user.aliases.clone(),
+        nickname: user.nickname.clone(),
+        mobile: user.mobile.clone(),
+    }
+}
+
+/// What of a gateway the way in needs.
+fn line(common: &Common) -> (String, inbound::Line) {
+    let line = inbound::Line {
+        number: common.number.clone(),
+        from: common.from.clone(),
+    };
+    (common.id.clone(), line)
+}
+
+/// The way in, with what it takes from other sections.
+pub(super) fn inbound<'a>(
+    own: Incoming,
+    mails: &Mails,
+    addresses: &address::Settings,
+    users: &[crate::access::User],
+    gateways: impl Iterator<Item = &'a Common>,
+) -> inbound::Settings {
+    inbound::Settings {
+        email_tags: own.email_tags,
+        relay: own.relay,
+        nicknames: own.nicknames,
+        strip_nickname: own.strip_nickname,
+        reply_window: own.reply_window,
+        on_conflict: own.on_conflict,
+        conflict_text: own.conflict_text,
+        join_wait: own.join_wait,
+        default: own.default,
+        rules: own.rules,
+        domains: addresses
+            .domains
+            .iter()
+            .map(|d| (d.mail.clone(), d.sms.clone()))
+            .collect(),
+        people: users.iter().map(person).collect(),
+        gateways: gateways.map(line).collect(),
+        hostname: mails.letterhead.hostname.clone(),
+        admin: mails.admin.clone(),
+        mail_from: mails.letterhead.from.1.clone(),
+        envelope_from: mails.envelope_from.clone(),
+    }
+}

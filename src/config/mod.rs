@@ -1,0 +1,312 @@
+//! The configuration: YAML → the settings of each module.
+//!
+//! `read` makes the shape of the text, and stops at the first thing that is not YAML, a key that nobody
+//! knows or that comes twice, a value of the wrong kind. Then every section is judged, each by the file of
+//! its noun, and all that is wrong is said at once: file, line, column, key, what, and what to write
+//! instead. Secrets are never repeated. What belongs to a later version is refused by name, so that no
+//! setting is without effect unnoticed.
+//!
+//! Judging reads nothing but the text and what [`Outside`] tells: no network, no device.
+
+mod domains;
+mod gateways;
+mod mails;
+mod outside;
+mod people;
+mod places;
+mod problems;
+mod providers;
+mod raw;
+mod read;
+mod rules;
+mod scalars;
+mod texts;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use outside::{Outside, ThisMachine};
+pub use problems::Errors;
+
+use self::people::Surroundings;
+use self::problems::At;
+use self::scalars::Judge;
+use crate::access::{self, Access, destinations::Destinations};
+use crate::gateway::Common;
+use crate::mail::{address, inject, report::Letterhead, text};
+use crate::outbound::plan::{Overflow, Planner};
+use crate::outbound::settle;
+use crate::rules::OutgoingRule;
+use crate::sms::Region;
+use crate::sms::alphabet::Fold;
+use crate::{gateway, inbound, milter, store};
+
+/// A larger configuration is another file named by mistake: 4 MiB, some 40,000 users.
+const MAX_FILE: u64 = 4 << 20;
+
+/// Everything, judged.
+#[derive(Debug)]
+pub struct Settings {
+    /// This machine's name.
+    pub hostname: String,
+    /// The control socket.
+    pub control: PathBuf,
+    /// The milter.
+    pub milter: milter::Settings,
+    /// Which addresses are ours.
+    pub addresses: address::Settings,
+    /// Where SMS may go.
+    pub destinations: Destinations,
+    /// Who may send.
+    pub access: access::Settings,
+    /// From mail to text.
+    pub text: text::Settings,
+    /// Which characters may be replaced.
+    pub fold: Fold,
+    /// What to do with a text that is too long.
+    pub on_overflow: Overflow,
+    /// The queue.
+    pub queue: settle::Settings,
+    /// The gateways, in order.
+    pub gateways: Vec<Gateway>,
+    /// Rules for messages to phones.
+    pub outgoing: Vec<OutgoingRule>,
+    /// The way in.
+    pub inbound: inbound::Settings,
+    /// Handing mails to the MTA.
+    pub inject: inject::Settings,
+    /// Our mails.
+    pub letterhead: Letterhead,
+    /// Their envelope sender, without `<>`.
+    pub envelope_from: String,
+    /// Who hears what nobody else is to be told.
+    pub admin: String,
+    /// The store.
+    pub store: store::sled::Settings,
+    /// HTTP.
+    pub web: Web,
+    /// Logs.
+    pub log: Log,
+    /// What an admin may want to change.
+    pub warnings: Vec<String>,
+}
+
+/// A gateway's settings.
+// There are few of them, and they are read once.
+#[expect(clippy::large_enum_variant)]
+#[derive(Clone, Debug)]
+pub enum Gateway {
+    /// A GSM modem.
+    Modem(gateway::modem::Settings),
+    /// An HTTP provider.
+    Http(gateway::http::Settings),
+    /// A phone network in the process.
+    Simulated(Common),
+}
+
+/// Section `web`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Web {
+    /// Address and port.
+    pub listen: std::net::SocketAddr,
+    /// How the world sees it.
+    pub public_url: Option<String>,
+    /// `/sms/deliver.html` is open.
+    pub compat_icewarp: bool,
+    /// Name → PHC hash.
+    pub admins: std::collections::HashMap<String, String>,
+}
+
+/// Section `log`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`.
+    pub level: tracing::Level,
+    /// How many digits of a number are hidden.
+    pub mask_digits: usize,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+    /// journald.
+    Journal,
+}
+
+impl Gateway {
+    /// What it has in common with the others.
+    pub fn common(&self) -> &Common {
+        match self {
+            Gateway::Modem(modem) => &modem.common,
+            Gateway::Http(http) => &http.common,
+            Gateway::Simulated(common) => common,
+        }
+    }
+}
+
+impl Settings {
+    /// What decides about mails to phones.
+    pub fn planner(&self) -> Planner {
+        let active = self
+            .gateways
+            .iter()
+            .map(Gateway::common)
+            .filter(|common| common.active);
+        Planner {
+            addresses: self.addresses.clone(),
+            access: Access::new(self.access.clone()),
+            destinations: self.destinations.clone(),
+            rules: self.outgoing.clone(),
+            text: self.text.clone(),
+            fold: self.fold,
+            on_overflow: self.on_overflow,
+            gateways: active.cloned().collect(),
+        }
+    }
+
+    /// How a number is read where no domain says: as in the first domain.
+    pub fn default_region(&self) -> Region {
+        domains_of(&self.addresses).1
+    }
+}
+
+/// Reads a file.
+pub fn load(path: &Path) -> Result<Settings, Errors> {
+    let file = path.display().to_string();
+    let base = std::path::absolute(path).ok();
+    let base = base
+        .as_deref()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("/"));
+    let unreadable = |why: String| {
+        let mut errors = Errors::new(&file);
+        errors.add(&At::root(), format!("cannot read the configuration: {why}"));
+        errors
+    };
+    let mut text = String::new();
+    let opened = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    match opened.take(MAX_FILE + 1).read_to_string(&mut text) {
+        Ok(read) if read as u64 > MAX_FILE => Err(unreadable("it has more than 4 MiB".into())),
+        Ok(_) => parse(&text, &file, base, &ThisMachine),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// Judges a text. `file` is its name in errors; what is relative in it begins at `base`.
+pub fn parse(
+    text: &str,
+    file: &str,
+    base: &Path,
+    outside: &dyn Outside,
+) -> Result<Settings, Errors> {
+    let raw = read::read(text, file)?;
+    let mut judge = Judge::new(file, base, outside);
+    let settings = judge.settings(&raw);
+    let Judge {
+        mut errors,
+        mut warnings,
+        ..
+    } = judge;
+    errors.place(text);
+    warnings.place(text);
+    match settings {
+        Some(settings) if errors.is_empty() => Ok(Settings {
+            warnings: warnings.lines(),
+            ..settings
+        }),
+        _ => Err(errors),
+    }
+}
+
+impl Judge<'_> {
+    /// Section by section. `None` only beside errors.
+    fn settings(&mut self, raw: &raw::Config) -> Option<Settings> {
+        let root = At::root();
+        self.later_sections(&root, raw);
+        let hostname = self.hostname(&root, raw.hostname.as_deref());
+        let addresses = self.addresses(&root, raw.addresses.as_ref());
+        let (_, region) = domains_of(&addresses);
+        let regions = addresses
+            .domains
+            .iter()
+            .map(|domain| domain.region)
+            .collect();
+        let destinations = self.destinations(&root, raw.numbers.as_ref(), regions);
+        let ids = gateways::ids(raw.gateways.as_ref());
+        let around = Surroundings {
+            addresses: &addresses,
+            region,
+            gateways: &ids,
+        };
+        let access = self.access(&root, raw.access.as_ref(), raw.users.as_ref(), &around);
+        let (text, fold, on_overflow) = self.text(&root, raw.text.as_ref());
+        let queue = self.queue(&root, raw.queue.as_ref());
+        self.limits(&root, raw.limits.as_ref());
+        let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
+        let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
+        let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids);
+        let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
+        let inject = mails.inject(&incoming);
+        let common = gateways.iter().map(Gateway::common);
+        let inbound = mails::inbound(incoming, &mails, &addresses, &access.users, common);
+        let milter = self.milter(&root, raw.milter.as_ref());
+        let path = self.store(&root, raw.store.as_deref());
+        let control = self.control(&root, raw.control.as_deref(), &path);
+        let web = self.web(&root, raw.web.as_ref());
+        let log = self.log(&root, raw.log.as_ref());
+        self.secrets_at_home();
+        self.own_places(&root, milter.as_ref(), &web, &control, inject.as_ref());
+        let milter = milter?;
+        Some(Settings {
+            store: store::sled::Settings {
+                path,
+                largest: milter.max_message,
+                reserve: None,
+            },
+            inject: inject?,
+            letterhead: mails.letterhead,
+            envelope_from: mails.envelope_from,
+            admin: mails.admin,
+            warnings: Vec::new(),
+            hostname,
+            control,
+            milter,
+            addresses,
+            destinations,
+            access,
+            text,
+            fold,
+            on_overflow,
+            queue,
+            gateways,
+            outgoing,
+            inbound,
+            web,
+            log,
+        })
+    }
+
+    fn later_sections(&mut self, root: &At, raw: &raw::Config) {
+        self.later_if(root, "users_csv", &raw.users_csv);
+        self.later_if(root, "users_ldap", &raw.users_ldap);
+        self.later_if(root, "users_sql", &raw.users_sql);
+        self.later_if(root, "phonebook", &raw.phonebook);
+    }
+}
+
+/// The first mail domain and its region; something harmless when there is none, which is an error.
+fn domains_of(addresses: &address::Settings) -> (String, Region) {
+    match addresses.domains.first() {
+        Some(domain) => (domain.mail.clone(), domain.region),
+        None => (
+            "localhost".to_owned(),
+            Region::parse("US").expect("the numbering plans know the US"),
+        ),
+    }
+}

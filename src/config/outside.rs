@@ -1,0 +1,54 @@
+//! What judging a configuration asks of the machine: secrets in files and variables, and its name.
+//!
+//! Nothing else of the outside is looked at, so a test's [`Outside`] is the whole world.
+
+use std::io;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// A longer secret is a file named by mistake: 4 KiB.
+const MAX_SECRET: u64 = 4 * 1024;
+
+/// The machine, as far as a configuration reaches into it.
+pub trait Outside {
+    /// The text of a file that holds a secret.
+    fn secret(&self, path: &Path) -> io::Result<String>;
+
+    /// The permission bits of a file.
+    fn mode(&self, path: &Path) -> io::Result<u32>;
+
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// What this machine calls itself.
+    fn hostname(&self) -> Option<String>;
+}
+
+/// This machine.
+pub struct ThisMachine;
+
+impl Outside for ThisMachine {
+    fn secret(&self, path: &Path) -> io::Result<String> {
+        let mut text = String::new();
+        let read = std::fs::File::open(path)?
+            .take(MAX_SECRET + 1)
+            .read_to_string(&mut text)?;
+        if read as u64 > MAX_SECRET {
+            return Err(io::Error::other("it has more than 4 KiB"));
+        }
+        Ok(text)
+    }
+
+    fn mode(&self, path: &Path) -> io::Result<u32> {
+        Ok(std::fs::metadata(path)?.permissions().mode())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn hostname(&self) -> Option<String> {
+        nix::unistd::gethostname().ok()?.into_string().ok()
+    }
+}

@@ -1,0 +1,183 @@
+//! `text`, `queue` and `limits`: what a phone gets, and how long it is tried.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::problems::At;
+use super::raw;
+use super::scalars::Judge;
+use crate::mail::text::{Attachments, Settings};
+use crate::outbound::plan::Overflow;
+use crate::outbound::settle;
+use crate::sms::alphabet::Fold;
+
+/// More patterns than any disclaimer needs; each looks at every text (threats T32).
+const MAX_PATTERNS: usize = 100;
+
+/// Longer than any text that is sent.
+const MAX_TEMPLATE: usize = 4096;
+
+/// Waits grow at most tenfold: beyond that the second is the last.
+const MAX_FACTOR: f64 = 10.0;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Judge<'_> {
+    /// `text`.
+    pub fn text(&mut self, root: &At, raw: Option<&raw::Text>) -> (Settings, Fold, Overflow) {
+        let none = raw::Text::default();
+        let raw = raw.unwrap_or(&none);
+        let at = root.key("text");
+        let default = Settings::default();
+        if raw
+            .languages
+            .as_ref()
+            .is_some_and(|list| !list.0.is_empty())
+        {
+            let text = "is not in this version of sms-milter; write []";
+            self.errors.add(&at.key("languages"), text);
+        }
+        let attachments = [
+            ("ignore", Attachments::Ignore),
+            ("mention", Attachments::Mention),
+            ("refuse", Attachments::Refuse),
+        ];
+        let overflow = [("cut", Overflow::Cut), ("refuse", Overflow::Refuse)];
+        let fold = [("typographic", ()), ("none", ()), ("all", ())];
+        self.choice(&at.key("fold"), raw.fold.as_deref(), &fold, ());
+        let settings = Settings {
+            template: self.text_template(
+                &at.key("template"),
+                raw.template.as_deref(),
+                default.template,
+            ),
+            strip_quotes: raw.strip_quotes.unwrap_or(default.strip_quotes),
+            strip_signature: raw.strip_signature.unwrap_or(default.strip_signature),
+            cut_at: self.patterns(&at.key("cut_at"), raw.cut_at.as_ref()),
+            attachments: self.choice(
+                &at.key("attachments"),
+                raw.attachments.as_deref(),
+                &attachments,
+                default.attachments,
+            ),
+            flash_on_priority: raw.flash_on_priority.unwrap_or(default.flash_on_priority),
+            confirm_word: self.confirm_word(&at.key("confirm_word"), raw, default.confirm_word),
+        };
+        let fold = raw
+            .fold
+            .as_deref()
+            .and_then(Fold::parse)
+            .unwrap_or(Fold::Typographic);
+        let on_overflow = self.choice(
+            &at.key("on_overflow"),
+            raw.on_overflow.as_deref(),
+            &overflow,
+            Overflow::Cut,
+        );
+        (settings, fold, on_overflow)
+    }
+
+    fn text_template(&mut self, at: &At, raw: Option<&str>, default: String) -> String {
+        let Some(template) = raw else {
+            return default;
+        };
+        if template.len() > MAX_TEMPLATE {
+            self.wrong(
+                at,
+                template,
+                format!("is too long; write at most {MAX_TEMPLATE} octets"),
+            );
+        } else if let Err(why) = Settings::check_template(template) {
+            self.errors.add(at, why);
+        }
+        template.to_owned()
+    }
+
+    fn confirm_word(&mut self, at: &At, raw: &raw::Text, default: String) -> String {
+        let Some(word) = &raw.confirm_word else {
+            return default;
+        };
+        if word.len() > 64 || word.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            self.wrong(
+                at,
+                word,
+                "is not a word; write one, as confirm, or \"\" for none",
+            );
+        }
+        word.clone()
+    }
+
+    fn patterns(&mut self, at: &At, raw: Option<&raw::Several>) -> Vec<regex::Regex> {
+        let list = raw.map_or(&[][..], |list| &list.0);
+        if list.len() > MAX_PATTERNS {
+            self.errors.add(
+                at,
+                format!("has too many entries; write at most {MAX_PATTERNS}"),
+            );
+        }
+        let list = list.iter().take(MAX_PATTERNS).enumerate();
+        list.filter_map(|(i, pattern)| self.pattern(&at.index(i), pattern))
+            .collect()
+    }
+
+    /// `queue`.
+    pub fn queue(&mut self, root: &At, raw: Option<&raw::Queue>) -> settle::Settings {
+        let none = raw::Queue::default();
+        let raw = raw.unwrap_or(&none);
+        let at = root.key("queue");
+        let retry = raw.retry.clone().unwrap_or_default();
+        let here = at.key("retry");
+        let expire = self.duration(&at.key("expire"), &raw.expire, 120 * HOUR);
+        let warn_after = self.duration(&at.key("warn_after"), &raw.warn_after, 4 * HOUR);
+        let retry_first = self.duration(&here.key("first"), &retry.first, Duration::from_secs(30));
+        let retry_max = self.duration(&here.key("max"), &retry.max, HOUR);
+        if retry_first > retry_max {
+            let text =
+                "is less than the first wait; write retry: { first: 30s, factor: 2, max: 1h }";
+            self.errors.add(&here.key("max"), text);
+        }
+        settle::Settings {
+            expire: signed(expire),
+            warn_after: signed(warn_after),
+            retry_first,
+            retry_factor: self.within(&here.key("factor"), retry.factor, 1.0, MAX_FACTOR, 2.0),
+            retry_max,
+        }
+    }
+
+    /// `limits`: none of them is in this version.
+    pub fn limits(&mut self, root: &At, raw: Option<&raw::Limits>) {
+        let Some(raw) = raw else { return };
+        let at = root.key("limits");
+        for (key, value) in [
+            ("per_user_hour", raw.per_user_hour),
+            ("per_number_hour", raw.per_number_hour),
+            ("site_day", raw.site_day),
+        ] {
+            if value.is_some_and(|n| n != 0) {
+                self.errors.add(
+                    &at.key(key),
+                    "is not in this version of sms-milter; write 0",
+                );
+            }
+        }
+        self.only_zero(&at.key("coalesce"), &raw.coalesce);
+    }
+
+    /// A duration that later versions know.
+    pub fn only_zero(&mut self, at: &At, raw: &Option<raw::Spelled>) {
+        if raw
+            .as_ref()
+            .is_some_and(|text| text.0.trim_end_matches(['s', 'm', 'h', 'd']) != "0")
+        {
+            self.errors
+                .add(at, "is not in this version of sms-milter; write 0s");
+        }
+    }
+}
+
+/// For arithmetic with timestamps; ours are all far below its limit.
+pub(super) fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,459 @@
+//! The door for the admin's commands: JSON lines over a unix socket that only we may open.
+//!
+//! A client writes one [`Request`] a connection; we answer with lines: objects, then
+//! `{"ok":true}` or `{"error":"…"}`. With no daemon the commands open the store themselves and ask the
+//! same [`Desk`], so there is one way to do each thing.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+use crate::gateway::simulated::{Direction, Simulated};
+use crate::outbound::Outbound;
+use crate::sms::{MessageId, Number, Region};
+use crate::store::{Filter, Message, PartState, State, StoreError};
+
+/// A request is a command line at most.
+const MAX_REQUEST: u64 = 1 << 20;
+/// A client that says nothing is not kept.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a command asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Messages, newest first.
+    List {
+        /// Only these states; empty: all that are not final.
+        states: Vec<String>,
+        /// Final ones too.
+        all: bool,
+        /// At most this many; 0: all.
+        limit: usize,
+    },
+    /// One message, with its parts.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Send it now, not later.
+    Retry {
+        /// Its id.
+        id: String,
+    },
+    /// Do not send it.
+    Cancel {
+        /// Its id.
+        id: String,
+    },
+    /// How many there are of what.
+    Stats,
+    /// Send a text.
+    Send {
+        /// As people write it.
+        number: String,
+        /// The text.
+        text: String,
+        /// In whose name.
+        account: String,
+    },
+    /// The phones of the simulated network.
+    Phones,
+    /// What one of them shows.
+    Phone {
+        /// Its number.
+        number: String,
+    },
+    /// An SMS from one of them.
+    Reply {
+        /// Its number.
+        number: String,
+        /// What it writes.
+        text: String,
+    },
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The request makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no such thing, or not in that state.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who does it.
+pub struct Desk {
+    /// The outbound path, with its store.
+    pub outbound: Arc<Outbound>,
+    /// The simulated networks.
+    pub simulated: Vec<Arc<Simulated>>,
+    /// How national numbers are read.
+    pub region: Region,
+}
+
+impl Desk {
+    /// Does what is asked; the lines to print.
+    pub async fn answer(&self, request: Request) -> Result<Vec<Value>, Refused> {
+        match request {
+            Request::List { states, all, limit } => self.list(&states, all, limit).await,
+            Request::Show { id } => Ok(vec![whole(&self.message(&id).await?)]),
+            Request::Retry { id } => self.retry(&id).await,
+            Request::Cancel { id } => self.cancel(&id).await,
+            Request::Stats => self.stats().await,
+            Request::Send {
+                number,
+                text,
+                account,
+            } => self.send(&number, &text, &account).await,
+            Request::Phones => self.phones(),
+            Request::Phone { number } => self.phone(&number),
+            Request::Reply { number, text } => self.reply(&number, &text).await,
+        }
+    }
+
+    async fn list(
+        &self,
+        states: &[String],
+        all: bool,
+        limit: usize,
+    ) -> Result<Vec<Value>, Refused> {
+        let unknown = |name: &String| {
+            let names: Vec<_> = STATES.iter().map(|s| s.name()).collect();
+            Refused::Usage(format!("{name} is no state; they are {}", names.join(", ")))
+        };
+        let find = |name: &String| STATES.into_iter().find(|s| s.name() == name);
+        let mut wanted = Vec::new();
+        for name in states {
+            wanted.push(find(name).ok_or_else(|| unknown(name))?);
+        }
+        if wanted.is_empty() && !all {
+            wanted = STATES.into_iter().filter(|s| !s.is_final()).collect();
+        }
+        let filter = Filter {
+            states: wanted,
+            account: None,
+            limit,
+        };
+        let messages = self.outbound.store.list(filter).await?;
+        Ok(messages.iter().map(brief).collect())
+    }
+
+    async fn message(&self, id: &str) -> Result<Message, Refused> {
+        let parsed = MessageId::parse(id)
+            .ok_or_else(|| Refused::Usage(format!("{id} is no message id; see queue list")))?;
+        let found = self.outbound.store.find(parsed).await?;
+        found.ok_or_else(|| Refused::Unavailable(format!("there is no message {id}")))
+    }
+
+    async fn retry(&self, id: &str) -> Result<Vec<Value>, Refused> {
+        let message = self.message(id).await?;
+        self.outbound
+            .retry_now(message)
+            .await
+            .map_err(Refused::Unavailable)?;
+        Ok(vec![])
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Vec<Value>, Refused> {
+        let message = self.message(id).await?;
+        self.outbound
+            .cancel(message)
+            .await
+            .map_err(Refused::Unavailable)?;
+        Ok(vec![])
+    }
+
+    async fn stats(&self) -> Result<Vec<Value>, Refused> {
+        let counts = self.outbound.store.counts().await?;
+        let messages: serde_json::Map<String, Value> = counts
+            .messages
+            .iter()
+            .map(|(s, n)| (s.name().to_owned(), (*n).into()))
+            .collect();
+        Ok(vec![json!({
+            "messages": messages, "inbound_open": counts.inbound_open,
+            "inbound_stuck": counts.inbound_stuck, "mails": counts.mails,
+            "mails_stuck": counts.mails_stuck,
+        })])
+    }
+
+    async fn send(&self, number: &str, text: &str, account: &str) -> Result<Vec<Value>, Refused> {
+        let number = self.number(number)?;
+        match self
+            .outbound
+            .submit_text(account, number, self.region, text)
+            .await
+        {
+            Ok(message) => Ok(vec![brief(&message)]),
+            Err(reply) => Err(Refused::Unavailable(reply.text)),
+        }
+    }
+
+    fn number(&self, text: &str) -> Result<Number, Refused> {
+        Number::parse(text, self.region).map_err(|error| Refused::Usage(error.to_string()))
+    }
+
+    fn network(&self) -> Result<(), Refused> {
+        match self.simulated.is_empty() {
+            true => Err(Refused::Unavailable(
+                "no simulated phones: add a gateway of type simulated to the configuration, \
+                 and start sms-milter run"
+                    .into(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn phones(&self) -> Result<Vec<Value>, Refused> {
+        self.network()?;
+        let all = self.simulated.iter().flat_map(|network| network.phones());
+        Ok(all
+            .map(|p| {
+                json!({"number": p.number.as_str(), "messages": p.messages,
+                       "last_at": p.last_at.to_string()})
+            })
+            .collect())
+    }
+
+    fn phone(&self, number: &str) -> Result<Vec<Value>, Refused> {
+        self.network()?;
+        let number = self.number(number)?;
+        let all = self
+            .simulated
+            .iter()
+            .flat_map(|network| network.show(&number));
+        Ok(all
+            .map(|m| {
+                let direction = if m.direction == Direction::In {
+                    "in"
+                } else {
+                    "out"
+                };
+                json!({"number": number.as_str(), "direction": direction, "text": m.text,
+                       "at": m.at.to_string(), "parts": m.parts})
+            })
+            .collect())
+    }
+
+    async fn reply(&self, number: &str, text: &str) -> Result<Vec<Value>, Refused> {
+        self.network()?;
+        let number = self.number(number)?;
+        // The network that wrote last is the one the phone answers.
+        let last = |n: &&Arc<Simulated>| n.show(&number).last().map(|m| m.at);
+        let network = self.simulated.iter().max_by_key(last);
+        match network {
+            Some(network) => match network.reply(&number, text, None).await {
+                Ok(()) => Ok(vec![]),
+                Err(error) => Err(Refused::Unavailable(error.to_string())),
+            },
+            None => Ok(vec![]),
+        }
+    }
+}
+
+const STATES: [State; 9] = [
+    State::Queued,
+    State::Sending,
+    State::Sent,
+    State::Delivered,
+    State::Failed,
+    State::Expired,
+    State::Unknown,
+    State::Held,
+    State::Cancelled,
+];
+
+/// The keys that programs may rely on (spec 14).
+fn brief(message: &Message) -> Value {
+    let sent = message
+        .parts
+        .iter()
+        .filter(|p| matches!(p.state, PartState::Sent { .. }))
+        .count();
+    let total = if message.parts.is_empty() {
+        message.segments.into()
+    } else {
+        message.parts.len()
+    };
+    json!({
+        "id": message.id.to_string(), "state": message.state.name(), "sender": message.account,
+        "number": message.number.as_str(), "gateway": message.begun, "segments_sent": sent,
+        "segments_total": total, "attempts": message.attempts,
+        "unknowns": message.parts.iter().map(|p| p.unknowns).sum::<u32>(),
+        "created": message.created.to_string(), "next_attempt": message.next_attempt.to_string(),
+        "error": message.error,
+    })
+}
+
+fn whole(message: &Message) -> Value {
+    let mut value = brief(message);
+    let state = |part: &crate::store::Part| match &part.state {
+        PartState::Queued => json!({"state": "queued"}),
+        PartState::Handed { gateway, at } => {
+            json!({"state": "handed", "gateway": gateway, "at": at.to_string()})
+        }
+        PartState::Sent {
+            gateway,
+            reference,
+            at,
+        } => {
+            json!({"state": "sent", "gateway": gateway, "reference": reference, "at": at.to_string()})
+        }
+        PartState::Unknown {
+            gateway,
+            at,
+            reason,
+        } => {
+            json!({"state": "unknown", "gateway": gateway, "reason": reason, "at": at.to_string()})
+        }
+        PartState::Failed { reason } => json!({"state": "failed", "reason": reason}),
+    };
+    let part = |part: &crate::store::Part| {
+        let mut shown = state(part);
+        shown["text"] = part.text.clone().into();
+        shown["unknowns"] = part.unknowns.into();
+        shown
+    };
+    value["text"] = message.text.clone().into();
+    value["encoding"] = message.encoding.name().into();
+    value["class"] = message.class.name().into();
+    value["recipient"] = message.origin.recipient.clone().into();
+    value["subject"] = message.origin.subject.clone().into();
+    value["message_id"] = message.origin.message_id.clone().into();
+    value["queue_id"] = message.origin.queue_id.clone().into();
+    value["expires"] = message.expires.to_string().into();
+    value["parts"] = message.parts.iter().map(part).collect();
+    value
+}
+
+/// Opens the socket at `path`, mode 0600; one that nobody listens on is replaced.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another sms-milter listens there",
+        ));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until `stop`.
+pub async fn serve(listener: UnixListener, desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let desk = Arc::clone(&desk);
+                    tokio::spawn(async move {
+                        if let Err(error) = converse(stream, &desk).await {
+                            tracing::debug!(%error, event = "control-lost");
+                        }
+                    });
+                }
+                // Out of descriptors: others will be given back.
+                Err(error) => {
+                    tracing::warn!(%error, event = "control-accept");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            },
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(MAX_REQUEST));
+    tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
+    let answer = match serde_json::from_str(&line) {
+        Ok(request) => desk.answer(request).await,
+        Err(error) => Err(Refused::Usage(format!(
+            "this request cannot be read: {error}"
+        ))),
+    };
+    let mut out = String::new();
+    match answer {
+        Ok(lines) => {
+            for line in lines {
+                out += &format!("{line}\n");
+            }
+            out += "{\"ok\":true}\n";
+        }
+        Err(refused) => {
+            let usage = matches!(refused, Refused::Usage(_));
+            out += &format!(
+                "{}\n",
+                json!({"error": refused.to_string(), "usage": usage})
+            );
+        }
+    }
+    write.write_all(out.as_bytes()).await
+}
+
+/// Asks the daemon at `path`. `None`: there is no daemon.
+pub async fn ask(
+    path: &Path,
+    request: &Request,
+) -> io::Result<Option<Result<Vec<Value>, Refused>>> {
+    let mut stream = match UnixStream::connect(path).await {
+        Ok(stream) => stream,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    stream
+        .write_all(format!("{}\n", serde_json::to_string(request)?).as_bytes())
+        .await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let mut lines = Vec::new();
+    for line in answer.lines() {
+        let value: Value = serde_json::from_str(line)?;
+        if value.get("ok").is_some() {
+            return Ok(Some(Ok(lines)));
+        }
+        if let Some(error) = value
+            .get("error")
+            .and_then(Value::as_str)
+            .filter(|_| value.get("usage").is_some())
+        {
+            let refused = match value["usage"].as_bool() {
+                Some(true) => Refused::Usage(error.into()),
+                _ => Refused::Unavailable(error.into()),
+            };
+            return Ok(Some(Err(refused)));
+        }
+        lines.push(value);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the daemon stopped in the middle of its answer",
+    ))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}

@@ -1,0 +1,42 @@
+//! Any text: cutting loses nothing, shortening fits, cleaning is done once.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sms_milter::sms::alphabet::{Fold, fold};
+use sms_milter::sms::clean::clean;
+use sms_milter::sms::segment::{Coding, Options, count, cut, shorten};
+
+fuzz_target!(|input: (u8, &str)| {
+    let (bits, text) = input;
+    let options = Options {
+        fold: [Fold::None, Fold::Typographic, Fold::All, Fold::All][usize::from(bits & 3)],
+        coding: [Coding::Auto, Coding::Gsm7, Coding::Ucs2, Coding::Auto]
+            [usize::from(bits >> 2 & 3)],
+        reference: bits.into(),
+        wide: bits & 16 != 0,
+    };
+    let most = usize::from(bits >> 5).max(1);
+    if let Ok(cut) = cut(text, &options) {
+        let joined: String = cut.segments.iter().map(|part| part.text.as_str()).collect();
+        let wanted = if cut.folded {
+            fold(text, options.fold)
+        } else {
+            text.into()
+        };
+        assert_eq!(joined, wanted);
+        assert_eq!(count(text, &options), Ok(cut.segments.len()));
+        let alone = cut.segments.len() == 1;
+        let concatenated = cut.encoding.concatenated(options.wide);
+        let limit = if alone {
+            cut.encoding.single()
+        } else {
+            concatenated
+        };
+        assert!(cut.segments.iter().all(|part| part.units <= limit));
+    }
+    if let Ok(shorter) = shorten(text, most, &options) {
+        assert!(count(&shorter, &options).expect("as before") <= most);
+    }
+    let cleaned = clean(text);
+    assert_eq!(clean(&cleaned), cleaned);
+});

@@ -1,0 +1,377 @@
+//! The inbound path in a house of its own: the test is the gateway, the store is real, the MTA records.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sms_milter::gateway::Event;
+use sms_milter::inbound::{Inbound, Line, OnConflict, Person, Settings};
+use sms_milter::mail::inject::{self, Fallback, Injector, Target};
+use sms_milter::sms::{Class, Concat, Encoding, MessageId, Number, Party};
+use sms_milter::store::sled::{Settings as StoreSettings, SledStore};
+use sms_milter::store::{
+    Content, Dedupe, Filter, InboundState, Kept, Link, Message, NewMessage, Origin, Part,
+    PartState, Received, State, Store,
+};
+use sms_milter::world::{Clock, World};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::sim::smtp_sink::SmtpSink;
+
+pub const PHONE: &str = "+15551234567";
+pub const OURS: &str = "+15550002222";
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A clock that all but stands still until it is told: it ticks a millisecond whenever someone looks,
+/// so that what came first is the older.
+pub struct Still(Mutex<Timestamp>);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        let mut now = self.0.lock().expect("lock");
+        *now += SignedDuration::from_millis(1);
+        *now
+    }
+}
+
+impl Still {
+    pub fn advance(&self, by: SignedDuration) {
+        *self.0.lock().expect("lock") += by;
+    }
+}
+
+/// The inbound path between a gateway that is the test and an MTA that records.
+pub struct House {
+    dir: tempfile::TempDir,
+    pub clock: Arc<Still>,
+    world: World,
+    pub sink: SmtpSink,
+    settings: Settings,
+    pub deadline: Duration,
+    running: Option<Running>,
+    sent: u64,
+}
+
+struct Running {
+    store: Arc<SledStore>,
+    inbound: Arc<Inbound>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(settings()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        let mut house = Self::closed(settings).await;
+        house.open();
+        house
+    }
+
+    pub async fn closed(settings: Settings) -> Self {
+        let start = "2026-11-20T10:00:00Z".parse().expect("time");
+        let clock = Arc::new(Still(Mutex::new(start)));
+        let world = World {
+            clock: clock.clone(),
+            ..World::real()
+        };
+        Self {
+            dir: tempfile::tempdir().expect("a directory"),
+            clock,
+            world,
+            sink: SmtpSink::start().await,
+            settings,
+            deadline: Duration::from_secs(20),
+            running: None,
+            sent: 0,
+        }
+    }
+
+    pub fn open(&mut self) {
+        let path = self.dir.path().join("store");
+        let store = StoreSettings {
+            path,
+            largest: 1 << 20,
+            reserve: Some(0),
+        };
+        let store = SledStore::open(&store).expect("the store opens");
+        let address = self.sink.address();
+        let inject = inject::Settings {
+            target: Target::Smtp {
+                host: address.ip().to_string(),
+                port: address.port(),
+            },
+            hello: "mail.example.com".to_owned(),
+            deadline: self.deadline,
+            fallback: Fallback {
+                default: self.settings.default.clone(),
+                admin: self.settings.admin.clone(),
+                from: self.settings.mail_from.clone(),
+            },
+        };
+        let bell = Arc::new(Notify::new());
+        let world = || self.world.clone();
+        let injector = Injector::new(inject, store.clone(), world(), bell.clone());
+        let inbound = Inbound::new(
+            self.settings.clone(),
+            store.clone(),
+            world(),
+            bell,
+            Arc::new(Notify::new()),
+        );
+        let (stop, stopped) = watch::channel(false);
+        let tasks = vec![
+            tokio::spawn(injector.run(stopped.clone())),
+            tokio::spawn(inbound.clone().run(stopped)),
+        ];
+        self.running = Some(Running {
+            store,
+            inbound,
+            stop,
+            tasks,
+        });
+    }
+
+    /// Ends in order and lets go of the store.
+    pub async fn close(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.stop.send(true).expect("someone listens");
+        for task in running.tasks {
+            task.await.expect("the task ended well");
+        }
+        assert!(
+            Arc::into_inner(running.inbound).is_some(),
+            "nobody holds the path"
+        );
+        assert!(
+            Arc::into_inner(running.store).is_some(),
+            "nobody holds the store"
+        );
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    pub fn store(&self) -> &Arc<SledStore> {
+        &self.running.as_ref().expect("it runs").store
+    }
+
+    /// What a gateway does with something that arrived; `None`: not acknowledged.
+    pub async fn receive(&self, received: Received) -> Option<Kept> {
+        let (kept, answer) = oneshot::channel();
+        let event = Event::Received {
+            received: Box::new(received),
+            kept,
+        };
+        self.running
+            .as_ref()
+            .expect("it runs")
+            .inbound
+            .receive(event)
+            .await;
+        answer.await.ok()
+    }
+
+    pub async fn sms(&mut self, text: &str) {
+        self.part(text, None).await;
+    }
+
+    pub async fn part(&mut self, text: &str, concat: Option<Concat>) {
+        let from = Party::Number(number(PHONE));
+        let received = self.received(from, text, concat);
+        assert_eq!(self.receive(received).await, Some(Kept::New));
+    }
+
+    pub fn received(&mut self, from: Party, text: &str, concat: Option<Concat>) -> Received {
+        self.sent += 1;
+        let content = Content::Sms {
+            from,
+            to: None,
+            text: text.to_owned(),
+            binary: None,
+            concat,
+            sent: Some(self.world.now()),
+        };
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&self.sent.to_be_bytes());
+        Received {
+            gateway: "hall".to_owned(),
+            at: self.world.now(),
+            dedupe: Some(Dedupe {
+                key,
+                until: self.world.now() + HOUR * 24,
+            }),
+            raw: text.as_bytes().to_vec(),
+            content,
+        }
+    }
+
+    /// `sender` writes an SMS to the phone.
+    pub async fn wrote(&self, sender: &str, message_id: &str, subject: &str) {
+        let now = self.world.now();
+        let id = self.world.message_id();
+        let store = self.store();
+        let new = NewMessage {
+            message: message(id, now),
+            dedupe: Vec::new(),
+        };
+        store.put(now, vec![new], Vec::new()).await.expect("put");
+        let mut message = store.find(id).await.expect("find").expect("the message");
+        message.state = State::Sending;
+        let state = PartState::Handed {
+            gateway: "hall".to_owned(),
+            at: now,
+        };
+        message.parts = vec![Part {
+            text: "hi".to_owned(),
+            state,
+            receipt: None,
+            unknowns: 0,
+        }];
+        let link = Link {
+            ours: Some(number(OURS)),
+            phone: number(PHONE),
+            sender: sender.to_owned(),
+            message_id: Some(message_id.to_owned()),
+            subject: subject.to_owned(),
+            at: now,
+        };
+        store
+            .begin_attempt(now, message, Some(link))
+            .await
+            .expect("begin");
+    }
+
+    /// The SMS that were sent back.
+    pub async fn questions(&self) -> Vec<Message> {
+        let filter = Filter {
+            states: vec![State::Queued],
+            ..Filter::default()
+        };
+        let mut all = self.store().list(filter).await.expect("list");
+        all.retain(|message| message.text == self.settings.conflict_text);
+        all
+    }
+
+    pub async fn states(&self) -> Vec<InboundState> {
+        let mut rows = self.store().list_inbound(0).await.expect("list");
+        rows.sort_by_key(|row| row.id);
+        rows.into_iter().map(|row| row.state).collect()
+    }
+
+    /// Waits until the received SMS stand so, oldest first.
+    pub async fn wait_for_states(&self, expected: &[InboundState]) {
+        for _ in 0..1500 {
+            if self.states().await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!(
+            "{expected:?} were waited for, they are {:?}",
+            self.states().await
+        );
+    }
+
+    /// Waits until no mail waits but those that are stuck; these are they.
+    pub async fn wait_for_mail(&self, waiting: usize, stuck: usize) {
+        let mut mails = Vec::new();
+        for _ in 0..1500 {
+            mails = self.store().list_mail().await.expect("list");
+            let (late, tried): (Vec<_>, Vec<_>) = mails.iter().partition(|m| m.undeliverable);
+            let tried = tried.iter().filter(|m| m.attempts > 0).count() == waiting;
+            if tried && mails.len() == waiting + stuck && late.len() == stuck {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{waiting} waiting and {stuck} stuck mails were waited for, not {mails:?}");
+    }
+}
+
+pub fn number(text: &str) -> Number {
+    Number::from_network(text).expect("a number")
+}
+
+fn message(id: MessageId, now: Timestamp) -> Message {
+    Message {
+        id,
+        revision: 0,
+        created: now,
+        origin: Origin::default(),
+        account: "ann@example.com".to_owned(),
+        charge: None,
+        number: number(PHONE),
+        text: "hi".to_owned(),
+        encoding: Encoding::Gsm7,
+        segments: 1,
+        reference: 7,
+        flash: false,
+        confirm: false,
+        class: Class::Normal,
+        sender_id: None,
+        gateways: Vec::new(),
+        in_order: false,
+        avoided: Vec::new(),
+        state: State::Queued,
+        begun: None,
+        parts: Vec::new(),
+        attempts: 0,
+        next_attempt: now,
+        expires: now + HOUR,
+        warned: false,
+        error: None,
+    }
+}
+
+pub fn settings() -> Settings {
+    let person = |email: &str, nickname: &str| Person {
+        email: email.to_owned(),
+        aliases: Vec::new(),
+        nickname: Some(nickname.to_owned()),
+        mobile: None,
+    };
+    let line = Line {
+        number: Some(number(OURS)),
+        from: None,
+    };
+    Settings {
+        email_tags: true,
+        relay: Vec::new(),
+        nicknames: true,
+        strip_nickname: true,
+        reply_window: Duration::from_secs(3 * 24 * 3600),
+        on_conflict: OnConflict::Ask,
+        conflict_text: "Whom do you mean? Start with #name#".to_owned(),
+        join_wait: Duration::from_secs(3600),
+        default: Some("reception@example.com".to_owned()),
+        rules: Vec::new(),
+        domains: vec![
+            ("example.com".to_owned(), "sms.example.com".to_owned()),
+            ("example.org".to_owned(), "sms.example.org".to_owned()),
+        ],
+        people: vec![
+            person("ann@example.com", "ann"),
+            person("bob@example.org", "bob"),
+        ],
+        gateways: HashMap::from([("hall".to_owned(), line)]),
+        hostname: "mail.example.com".to_owned(),
+        admin: "postmaster@example.com".to_owned(),
+        mail_from: "sms@example.com".to_owned(),
+        envelope_from: String::new(),
+    }
+}
+
+pub fn part(reference: u16, part: u8, parts: u8) -> Option<Concat> {
+    Some(Concat {
+        reference,
+        wide: false,
+        part,
+        parts,
+    })
+}

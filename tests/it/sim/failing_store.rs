@@ -1,0 +1,297 @@
+//! A store that fails on command: it wraps another, and fails the nth call of a verb.
+//!
+//! A fault strikes before the verb was done (nothing changed), after it (the change is durable, and
+//! the caller does not know), or instead of its answer for ever (the store is dead from then on).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sms_milter::sms::{MessageId, Number};
+use sms_milter::store::{
+    Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage, OutMail,
+    Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+};
+use tokio::sync::watch;
+
+/// The verbs that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    Put,
+    LeaseDue,
+    BeginAttempt,
+    Settle,
+    ByReference,
+    Find,
+    List,
+    Used,
+    KeepInbound,
+    LeaseInbound,
+    SettleInbound,
+    ListInbound,
+    Links,
+    LeaseMail,
+    SettleMail,
+    ListMail,
+    Counts,
+    Prune,
+}
+
+/// On which side of the change a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Nothing was changed.
+    Before,
+    /// It was changed, and the caller hears of a failure.
+    After,
+}
+
+/// One fault.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Of which verb.
+    pub verb: Verb,
+    /// Which of its calls, from 1.
+    pub call: u64,
+    /// On which side.
+    pub when: When,
+    /// With what. [`StoreError::Dead`] also ends every later call, and `died`.
+    pub error: StoreError,
+}
+
+/// See the module.
+pub struct FailingStore {
+    inner: Arc<dyn Store>,
+    faults: Mutex<Vec<Fault>>,
+    calls: Mutex<HashMap<Verb, u64>>,
+    dead: watch::Sender<Option<String>>,
+}
+
+impl FailingStore {
+    /// Wraps a store.
+    pub fn new(inner: Arc<dyn Store>, faults: Vec<Fault>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            faults: Mutex::new(faults),
+            calls: Mutex::default(),
+            dead: watch::Sender::new(None),
+        })
+    }
+
+    /// Adds a fault; its call counts from the beginning of the store.
+    pub fn fail(&self, fault: Fault) {
+        self.faults.lock().expect("faults").push(fault);
+    }
+
+    /// How often a verb was called.
+    pub fn calls(&self, verb: Verb) -> u64 {
+        let calls = self.calls.lock().expect("calls");
+        calls.get(&verb).copied().unwrap_or(0)
+    }
+
+    /// Counts a call, and finds the fault that is for it.
+    fn enter(&self, verb: Verb) -> Result<Option<StoreError>, StoreError> {
+        if let Some(reason) = &*self.dead.borrow() {
+            return Err(StoreError::Dead(reason.clone()));
+        }
+        let call = {
+            let mut calls = self.calls.lock().expect("calls");
+            let call = calls.entry(verb).or_default();
+            *call += 1;
+            *call
+        };
+        let faults = self.faults.lock().expect("faults");
+        let fault = faults.iter().find(|f| f.verb == verb && f.call == call);
+        let Some(fault) = fault.cloned() else {
+            return Ok(None);
+        };
+        match fault.when {
+            When::Before => Err(self.strike(fault.error)),
+            When::After => Ok(Some(fault.error)),
+        }
+    }
+
+    fn strike(&self, error: StoreError) -> StoreError {
+        if let StoreError::Dead(reason) = &error {
+            self.dead.send_replace(Some(reason.clone()));
+        }
+        error
+    }
+
+    fn leave<T>(&self, fault: Option<StoreError>, result: T) -> Result<T, StoreError> {
+        match fault {
+            None => Ok(result),
+            Some(error) => Err(self.strike(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn put(
+        &self,
+        now: Timestamp,
+        messages: Vec<NewMessage>,
+        mails: Vec<OutMail>,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let fault = self.enter(Verb::Put)?;
+        let taken = self.inner.put(now, messages, mails).await?;
+        self.leave(fault, taken)
+    }
+
+    fn forget(&self, keys: Vec<[u8; 32]>) {
+        self.inner.forget(keys);
+    }
+
+    async fn lease_due(&self, now: Timestamp, max: usize) -> Result<Vec<Message>, StoreError> {
+        let fault = self.enter(Verb::LeaseDue)?;
+        let due = self.inner.lease_due(now, max).await?;
+        self.leave(fault, due)
+    }
+
+    fn put_back(&self, id: MessageId, at: Timestamp) {
+        self.inner.put_back(id, at);
+    }
+
+    fn next_due(&self, queue: Queue) -> Option<Timestamp> {
+        self.inner.next_due(queue)
+    }
+
+    async fn begin_attempt(
+        &self,
+        now: Timestamp,
+        message: Message,
+        link: Option<Link>,
+    ) -> Result<u64, StoreError> {
+        let fault = self.enter(Verb::BeginAttempt)?;
+        let revision = self.inner.begin_attempt(now, message, link).await?;
+        self.leave(fault, revision)
+    }
+
+    async fn settle(&self, now: Timestamp, settlement: Settlement) -> Result<u64, StoreError> {
+        let fault = self.enter(Verb::Settle)?;
+        let revision = self.inner.settle(now, settlement).await?;
+        self.leave(fault, revision)
+    }
+
+    async fn by_reference(
+        &self,
+        gateway: &str,
+        reference: &str,
+    ) -> Result<Option<(Message, usize)>, StoreError> {
+        let fault = self.enter(Verb::ByReference)?;
+        let found = self.inner.by_reference(gateway, reference).await?;
+        self.leave(fault, found)
+    }
+
+    async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let fault = self.enter(Verb::Find)?;
+        let found = self.inner.find(id).await?;
+        self.leave(fault, found)
+    }
+
+    fn is_leased(&self, id: MessageId) -> bool {
+        self.inner.is_leased(id)
+    }
+
+    async fn list(&self, filter: Filter) -> Result<Vec<Message>, StoreError> {
+        let fault = self.enter(Verb::List)?;
+        let found = self.inner.list(filter).await?;
+        self.leave(fault, found)
+    }
+
+    async fn used(&self, account: &str, month: &str) -> Result<u32, StoreError> {
+        let fault = self.enter(Verb::Used)?;
+        let used = self.inner.used(account, month).await?;
+        self.leave(fault, used)
+    }
+
+    async fn keep_inbound(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError> {
+        let fault = self.enter(Verb::KeepInbound)?;
+        let kept = self.inner.keep_inbound(now, id, received).await?;
+        self.leave(fault, kept)
+    }
+
+    async fn lease_inbound(&self, now: Timestamp, max: usize) -> Result<Vec<Inbound>, StoreError> {
+        let fault = self.enter(Verb::LeaseInbound)?;
+        let due = self.inner.lease_inbound(now, max).await?;
+        self.leave(fault, due)
+    }
+
+    async fn settle_inbound(
+        &self,
+        now: Timestamp,
+        outcome: InboundOutcome,
+    ) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::SettleInbound)?;
+        self.inner.settle_inbound(now, outcome).await?;
+        self.leave(fault, ())
+    }
+
+    async fn list_inbound(&self, limit: usize) -> Result<Vec<Inbound>, StoreError> {
+        let fault = self.enter(Verb::ListInbound)?;
+        let found = self.inner.list_inbound(limit).await?;
+        self.leave(fault, found)
+    }
+
+    async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError> {
+        let fault = self.enter(Verb::Links)?;
+        let links = self.inner.links(phone, since).await?;
+        self.leave(fault, links)
+    }
+
+    async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError> {
+        let fault = self.enter(Verb::LeaseMail)?;
+        let due = self.inner.lease_mail(now, max).await?;
+        self.leave(fault, due)
+    }
+
+    async fn settle_mail(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        outcome: MailOutcome,
+    ) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::SettleMail)?;
+        self.inner.settle_mail(now, id, outcome).await?;
+        self.leave(fault, ())
+    }
+
+    async fn list_mail(&self) -> Result<Vec<QueuedMail>, StoreError> {
+        let fault = self.enter(Verb::ListMail)?;
+        let found = self.inner.list_mail().await?;
+        self.leave(fault, found)
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let fault = self.enter(Verb::Counts)?;
+        let counts = self.inner.counts().await?;
+        self.leave(fault, counts)
+    }
+
+    async fn prune(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError> {
+        let fault = self.enter(Verb::Prune)?;
+        let dropped = self.inner.prune(now, before).await?;
+        self.leave(fault, dropped)
+    }
+
+    async fn died(&self) -> String {
+        let mut dead = self.dead.subscribe();
+        let ours = async {
+            match dead.wait_for(Option::is_some).await {
+                Ok(reason) => Some(reason.clone().unwrap_or_default()),
+                Err(_) => None,
+            }
+        };
+        tokio::select! {
+            reason = self.inner.died() => reason,
+            Some(reason) = ours => reason,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the product has around it, played: phones, modems, providers, MTAs. And the product itself.
+
+pub mod door;
+pub mod failing_store;
+pub mod milter_client;
+pub mod modem;
+pub mod mta;
+pub mod product;
+pub mod provider;
+pub mod smtp_sink;

@@ -1,0 +1,200 @@
+//! Messages, mails and received SMS with as little to say as possible.
+
+use jiff::Timestamp;
+use sms_milter::sms::{Class, Encoding, MessageId, Number, Party};
+use sms_milter::store::{
+    Charge, Content, Dedupe, InboundOutcome, InboundState, Link, Message, NewMessage, Origin,
+    OutMail, Part, PartState, Received, Settlement, State,
+};
+
+/// A second of the time of all tests.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).expect("a time")
+}
+
+/// Ids sort as their numbers do.
+pub fn id(n: u64) -> MessageId {
+    let mut bytes = [0; 16];
+    bytes[8..].copy_from_slice(&n.to_be_bytes());
+    MessageId::from_bytes(bytes)
+}
+
+/// A phone.
+pub fn phone(n: u64) -> Number {
+    Number::from_network(&format!("+1555{n:07}")).expect("a number")
+}
+
+/// A queued message, due at once.
+pub fn message(n: u64) -> Message {
+    Message {
+        id: id(n),
+        revision: 0,
+        created: at(0),
+        origin: Origin {
+            queue_id: Some(format!("Q{n}")),
+            recipient: format!("{}@sms.example.com", phone(n)),
+            message_id: Some(format!("{n}@example.com")),
+            subject: "On call".into(),
+            report_to: Some("ann@example.com".into()),
+        },
+        account: "ann@example.com".into(),
+        charge: None,
+        number: phone(n),
+        text: format!("Disk {n} is full. Zażółć gęślą jaźń 🐁"),
+        encoding: Encoding::Ucs2,
+        segments: 1,
+        reference: 7,
+        flash: false,
+        confirm: true,
+        class: Class::Normal,
+        sender_id: None,
+        gateways: vec!["modem0".into()],
+        in_order: false,
+        avoided: Vec::new(),
+        begun: None,
+        state: State::Queued,
+        parts: vec![part()],
+        attempts: 0,
+        next_attempt: at(0),
+        expires: at(432_000),
+        warned: false,
+        error: None,
+    }
+}
+
+/// A part that was not handed over.
+pub fn part() -> Part {
+    Part {
+        text: "Disk is full".into(),
+        state: PartState::Queued,
+        receipt: None,
+        unknowns: 0,
+    }
+}
+
+/// A message on its way in.
+pub fn new(message: Message, keys: &[Dedupe]) -> NewMessage {
+    NewMessage {
+        message,
+        dedupe: keys.to_vec(),
+    }
+}
+
+/// A message on its way in, without keys.
+pub fn plain(n: u64) -> NewMessage {
+    new(message(n), &[])
+}
+
+/// A dedupe key.
+pub fn key(n: u8, until: Timestamp) -> Dedupe {
+    Dedupe {
+        key: [n; 32],
+        until,
+    }
+}
+
+/// A charge to one account's month.
+pub fn charge(segments: u32, limit: u32) -> Charge {
+    Charge {
+        account: "ann@example.com".into(),
+        month: "2027-01".into(),
+        segments,
+        limit,
+    }
+}
+
+/// A message that is charged.
+pub fn charged(n: u64, segments: u32, limit: u32) -> NewMessage {
+    let mut message = message(n);
+    message.charge = Some(charge(segments, limit));
+    plain_of(message)
+}
+
+/// A message on its way in, without keys.
+pub fn plain_of(message: Message) -> NewMessage {
+    new(message, &[])
+}
+
+/// A mail.
+pub fn mail(n: u64) -> OutMail {
+    OutMail {
+        id: id(n),
+        sender: String::new(),
+        recipient: "ann@example.com".into(),
+        bytes: b"Subject: sent\r\n\r\n\xff\0 1 of 1\r\n".to_vec(),
+        about: None,
+        last_resort: false,
+    }
+}
+
+/// A change and nothing beside it.
+pub fn settlement(message: Message) -> Settlement {
+    Settlement {
+        message,
+        refund: None,
+        mails: Vec::new(),
+    }
+}
+
+/// The message with its only part handed over.
+pub fn handed(mut message: Message) -> Message {
+    message.state = State::Sending;
+    message.attempts += 1;
+    message.parts[0].state = PartState::Handed {
+        gateway: "modem0".into(),
+        at: at(1),
+    };
+    message
+}
+
+/// The message with its only part sent.
+pub fn sent(mut message: Message, reference: &str) -> Message {
+    message.state = State::Sent;
+    message.parts[0].state = PartState::Sent {
+        gateway: "modem0".into(),
+        reference: Some(reference.into()),
+        at: at(2),
+    };
+    message
+}
+
+/// A received SMS.
+pub fn received(n: u64, dedupe: Option<Dedupe>) -> Received {
+    Received {
+        gateway: "modem0".into(),
+        at: at(0),
+        dedupe,
+        raw: vec![0x07, 0x91, 0xff, n as u8],
+        content: Content::Sms {
+            from: Party::Number(phone(n)),
+            to: None,
+            text: "on my way".into(),
+            binary: None,
+            concat: None,
+            sent: Some(at(-3)),
+        },
+    }
+}
+
+/// Received SMS that are done.
+pub fn done(ids: Vec<MessageId>) -> InboundOutcome {
+    InboundOutcome {
+        ids,
+        state: InboundState::Done,
+        due: at(0),
+        mails: Vec::new(),
+        messages: Vec::new(),
+    }
+}
+
+/// Ann wrote to a phone.
+pub fn link(n: u64, second: i64) -> Link {
+    Link {
+        ours: None,
+        phone: phone(n),
+        sender: "ann@example.com".into(),
+        message_id: Some(format!("{second}@example.com")),
+        subject: "On call".into(),
+        at: at(second),
+    }
+}

@@ -1,0 +1,854 @@
+//! The suite: what every backend must do. A backend brings a way to open it, and to open it again.
+
+use std::sync::Arc;
+
+use sms_milter::sms::{Class, MessageId, Receipt};
+use sms_milter::store::{
+    Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message, PartState,
+    Queue, Settlement, State, Store, StoreError, Taken,
+};
+
+use super::make::*;
+
+/// A backend under test: what it is opened from stays while it is closed.
+pub trait Backend: Sized {
+    /// A store with nothing in it.
+    fn new() -> Self;
+    /// The open store.
+    fn store(&self) -> Arc<dyn Store>;
+    /// Closes it and opens it again.
+    fn reopen(&mut self);
+}
+
+/// Makes a test of each check, for one backend.
+macro_rules! suite {
+    ($backend:ty: $($check:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let backend = <$backend as crate::store::suite::Backend>::new();
+                crate::store::suite::$check(backend).await;
+            }
+        )*
+    };
+    ($backend:ty) => {
+        suite! { $backend:
+            what_is_put_is_there_after_reopening
+            a_put_is_all_or_nothing
+            repeats_are_not_taken_again
+            forgotten_keys_are_free
+            limits_hold_and_refunds_give_back
+            a_hundred_threads_get_exactly_the_limit
+            puts_commit_in_groups
+            the_most_urgent_and_oldest_are_leased_first
+            a_lease_ends_when_it_is_settled_or_put_back_or_with_the_process
+            a_change_to_an_old_revision_is_a_conflict
+            an_open_attempt_is_unknown_after_a_restart
+            references_lead_to_parts
+            settling_hands_in_mails_and_refunds
+            lists_are_filtered_and_newest_first
+            received_is_kept_once
+            received_is_settled_with_all_that_follows
+            links_are_newest_first
+            mails_are_taken_retried_replaced_or_stuck
+            pruning_drops_what_is_over
+            pruning_never_drops_what_is_not_final
+            large_values_are_kept
+            counts_follow
+        }
+    };
+}
+pub(crate) use suite;
+
+async fn put(store: &Arc<dyn Store>, n: u64) -> Message {
+    let taken = store.put(at(0), vec![plain(n)], vec![]).await;
+    assert_eq!(taken, Ok(vec![Taken::Queued]));
+    message(n)
+}
+
+async fn lease(store: &Arc<dyn Store>, second: i64) -> Vec<Message> {
+    store.lease_due(at(second), 100).await.expect("lease")
+}
+
+fn ids(messages: &[Message]) -> Vec<MessageId> {
+    messages.iter().map(|m| m.id).collect()
+}
+
+pub async fn what_is_put_is_there_after_reopening(mut backend: impl Backend) {
+    let messages = (1..=3).map(plain).collect();
+    let taken = backend.store().put(at(0), messages, vec![mail(9)]).await;
+    assert_eq!(taken, Ok(vec![Taken::Queued; 3]));
+    for _ in 0..2 {
+        let store = backend.store();
+        for n in 1..=3 {
+            assert_eq!(store.find(id(n)).await, Ok(Some(message(n))));
+        }
+        assert_eq!(store.find(id(4)).await, Ok(None));
+        let mails = store.list_mail().await.expect("mails");
+        assert_eq!(mails.len(), 1);
+        assert_eq!((&mails[0].mail, mails[0].created), (&mail(9), at(0)));
+        drop(store);
+        backend.reopen();
+    }
+}
+
+pub async fn a_put_is_all_or_nothing(backend: impl Backend) {
+    let store = backend.store();
+    let messages = vec![
+        new(message(1), &[key(1, at(99))]),
+        charged(2, 3, 4),
+        charged(3, 3, 4),
+    ];
+    let refused = store.put(at(0), messages, vec![mail(9)]).await;
+    let over = StoreError::OverLimit {
+        account: "ann@example.com".into(),
+        month: "2027-01".into(),
+        used: 3,
+        limit: 4,
+    };
+    assert_eq!(refused, Err(over));
+    assert_eq!(store.counts().await, Ok(Counts::default()));
+    assert_eq!(store.next_due(Queue::Messages), None);
+    assert_eq!(store.used("ann@example.com", "2027-01").await, Ok(0));
+    // Its key was not kept either.
+    let again = store.put(at(0), vec![new(message(1), &[key(1, at(99))])], vec![]);
+    assert_eq!(again.await, Ok(vec![Taken::Queued]));
+    assert_eq!(store.put(at(0), vec![], vec![]).await, Ok(vec![]));
+}
+
+pub async fn repeats_are_not_taken_again(mut backend: impl Backend) {
+    let store = backend.store();
+    let first = || {
+        let mut first = charged(1, 1, 0);
+        first.dedupe = vec![key(1, at(100)), key(2, at(100))];
+        first
+    };
+    let taken = store.put(at(0), vec![first()], vec![]).await;
+    assert_eq!(taken, Ok(vec![Taken::Queued]));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    // Any of the keys; and a key that comes twice in one put.
+    let mut second = charged(2, 1, 0);
+    second.dedupe = vec![key(3, at(100)), key(2, at(100))];
+    let third = new(message(3), &[key(4, at(100))]);
+    let fourth = new(message(4), &[key(4, at(100))]);
+    let taken = store.put(at(99), vec![second, third, fourth], vec![]).await;
+    let expected = vec![Taken::Repeat(id(1)), Taken::Queued, Taken::Repeat(id(3))];
+    assert_eq!(taken, Ok(expected));
+    assert_eq!(store.used("ann@example.com", "2027-01").await, Ok(1));
+    assert_eq!(store.find(id(2)).await, Ok(None));
+    // The same message again, by a caller that did not hear the answer.
+    let taken = store.put(at(0), vec![plain(3)], vec![]).await;
+    assert_eq!(taken, Ok(vec![Taken::Repeat(id(3))]));
+    // A key that is over.
+    let taken = store.put(at(100), vec![new(message(5), &[key(1, at(200))])], vec![]);
+    assert_eq!(taken.await, Ok(vec![Taken::Queued]));
+}
+
+pub async fn forgotten_keys_are_free(backend: impl Backend) {
+    let store = backend.store();
+    let put = |n| store.put(at(0), vec![new(message(n), &[key(1, at(99))])], vec![]);
+    assert_eq!(put(1).await, Ok(vec![Taken::Queued]));
+    assert_eq!(put(2).await, Ok(vec![Taken::Repeat(id(1))]));
+    store.forget(vec![[1; 32], [2; 32]]);
+    assert_eq!(put(3).await, Ok(vec![Taken::Queued]));
+}
+
+pub async fn limits_hold_and_refunds_give_back(mut backend: impl Backend) {
+    let store = backend.store();
+    let used = || async {
+        let used = backend.store().used("ann@example.com", "2027-01").await;
+        used.expect("used")
+    };
+    store
+        .put(at(0), vec![charged(1, 3, 5)], vec![])
+        .await
+        .expect("put");
+    let over = store.put(at(0), vec![charged(2, 3, 5)], vec![]).await;
+    assert!(matches!(
+        over,
+        Err(StoreError::OverLimit {
+            used: 3,
+            limit: 5,
+            ..
+        })
+    ));
+    store
+        .put(at(0), vec![charged(3, 2, 5)], vec![])
+        .await
+        .expect("put");
+    // No limit.
+    store
+        .put(at(0), vec![charged(4, 7, 0)], vec![])
+        .await
+        .expect("put");
+    assert_eq!(used().await, 12);
+    let mut settled = store.find(id(1)).await.expect("find").expect("message");
+    settled.state = State::Failed;
+    let refunded = Settlement {
+        refund: Some(charge(3, 5)),
+        ..settlement(settled.clone())
+    };
+    store.settle(at(1), refunded.clone()).await.expect("settle");
+    assert_eq!(used().await, 9);
+    // A change that is refused gives nothing back.
+    let conflict = store.settle(at(1), refunded).await;
+    assert_eq!(conflict, Err(StoreError::Conflict(id(1))));
+    assert_eq!(used().await, 9);
+    // Never below none.
+    settled.revision = 1;
+    let much = Settlement {
+        refund: Some(charge(100, 5)),
+        ..settlement(settled)
+    };
+    store.settle(at(2), much).await.expect("settle");
+    assert_eq!(used().await, 0);
+    assert_eq!(store.used("ann@example.com", "2027-02").await, Ok(0));
+    assert_eq!(store.used("bob@example.com", "2027-01").await, Ok(0));
+    store
+        .put(at(0), vec![charged(5, 4, 5)], vec![])
+        .await
+        .expect("put");
+    drop(store);
+    backend.reopen();
+    let used = backend.store().used("ann@example.com", "2027-01").await;
+    assert_eq!(used, Ok(4));
+}
+
+pub async fn a_hundred_threads_get_exactly_the_limit(backend: impl Backend) {
+    let store = backend.store();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..100 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut taken = 0;
+            for n in 0..50 {
+                match store
+                    .put(at(0), vec![charged(task * 50 + n, 1, 1000)], vec![])
+                    .await
+                {
+                    Ok(_) => taken += 1,
+                    Err(StoreError::OverLimit { used: 1000, .. }) => {}
+                    Err(e) => panic!("{e}"),
+                }
+            }
+            taken
+        });
+    }
+    assert_eq!(tasks.join_all().await.iter().sum::<u64>(), 1000);
+    assert_eq!(store.used("ann@example.com", "2027-01").await, Ok(1000));
+    let counts = store.counts().await.expect("counts");
+    assert_eq!(counts.messages.get(&State::Queued), Some(&1000));
+}
+
+pub async fn puts_commit_in_groups(mut backend: impl Backend) {
+    let store = backend.store();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move { store.put(at(0), vec![plain(n)], vec![mail(n)]).await });
+    }
+    for taken in tasks.join_all().await {
+        assert_eq!(taken, Ok(vec![Taken::Queued]));
+    }
+    drop(store);
+    backend.reopen();
+    let found = backend.store().list(Filter::default()).await.expect("list");
+    assert_eq!(found.len(), 64);
+}
+
+pub async fn the_most_urgent_and_oldest_are_leased_first(backend: impl Backend) {
+    let store = backend.store();
+    let mut messages = Vec::new();
+    for (n, class, second) in [
+        (1, Class::Bulk, 1),
+        (2, Class::Normal, 5),
+        (3, Class::Normal, 4),
+        (4, Class::Alarm, 9),
+        (5, Class::Alarm, 11),
+    ] {
+        let mut message = message(n);
+        (message.class, message.next_attempt) = (class, at(second));
+        messages.push(plain_of(message));
+    }
+    let mut held = message(6);
+    held.state = State::Held;
+    messages.push(plain_of(held));
+    store.put(at(0), messages, vec![]).await.expect("put");
+    assert_eq!(store.next_due(Queue::Messages), Some(at(1)));
+    let first = store.lease_due(at(10), 2).await.expect("lease");
+    assert_eq!(ids(&first), [id(4), id(3)]);
+    assert_eq!(store.next_due(Queue::Messages), Some(at(1)));
+    assert_eq!(ids(&lease(&store, 10).await), [id(2), id(1)]);
+    assert_eq!(ids(&lease(&store, 10).await), []);
+    assert_eq!(store.next_due(Queue::Messages), Some(at(11)));
+    assert_eq!(ids(&lease(&store, 11).await), [id(5)]);
+    assert_eq!(store.next_due(Queue::Messages), None);
+}
+
+pub async fn a_lease_ends_when_it_is_settled_or_put_back_or_with_the_process(
+    mut backend: impl Backend,
+) {
+    let store = backend.store();
+    put(&store, 1).await;
+    let leased = lease(&store, 0).await.remove(0);
+    assert!(store.is_leased(id(1)));
+    store.put_back(id(1), at(5));
+    assert!(!store.is_leased(id(1)));
+    assert_eq!(store.next_due(Queue::Messages), Some(at(5)));
+    assert_eq!(lease(&store, 4).await, []);
+    assert_eq!(lease(&store, 5).await, std::slice::from_ref(&leased));
+
+    // An attempt goes on with the lease.
+    let mut sending = handed(leased);
+    sending.revision = store
+        .begin_attempt(at(5), sending.clone(), None)
+        .await
+        .expect("begin");
+    assert_eq!(sending.revision, 1);
+    assert!(store.is_leased(id(1)));
+    assert_eq!(lease(&store, 1000).await, []);
+
+    // Back to the queue.
+    let mut queued = sending;
+    queued.state = State::Queued;
+    queued.parts = vec![part()];
+    queued.next_attempt = at(60);
+    queued.error = Some("no route".into());
+    queued.revision = store
+        .settle(at(6), settlement(queued.clone()))
+        .await
+        .expect("settle");
+    assert!(!store.is_leased(id(1)));
+    assert_eq!(store.next_due(Queue::Messages), Some(at(60)));
+    assert_eq!(lease(&store, 60).await, [queued.clone()]);
+    // It was settled meanwhile: nothing to put back.
+    queued.state = State::Cancelled;
+    store
+        .settle(at(61), settlement(queued))
+        .await
+        .expect("settle");
+    store.put_back(id(1), at(0));
+    assert_eq!(store.next_due(Queue::Messages), None);
+
+    put(&store, 2).await;
+    assert_eq!(ids(&lease(&store, 0).await), [id(2)]);
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert!(!store.is_leased(id(2)));
+    assert_eq!(ids(&lease(&store, 0).await), [id(2)]);
+}
+
+pub async fn a_change_to_an_old_revision_is_a_conflict(backend: impl Backend) {
+    let store = backend.store();
+    let old = put(&store, 1).await;
+    assert_eq!(store.settle(at(1), settlement(old.clone())).await, Ok(1));
+    let conflict = Err(StoreError::Conflict(id(1)));
+    let late = Settlement {
+        mails: vec![mail(9)],
+        ..settlement(sent(old.clone(), "5"))
+    };
+    assert_eq!(store.settle(at(2), late).await, conflict);
+    assert_eq!(
+        store
+            .begin_attempt(at(2), handed(old), Some(link(1, 1)))
+            .await,
+        conflict
+    );
+    let mut absent = message(2);
+    absent.revision = 3;
+    let absent = store.settle(at(2), settlement(absent)).await;
+    assert_eq!(absent, Err(StoreError::Conflict(id(2))));
+    // And nothing that came with them happened.
+    assert_eq!(store.list_mail().await, Ok(vec![]));
+    assert_eq!(store.by_reference("modem0", "5").await, Ok(None));
+    assert_eq!(store.links(&phone(1), at(-999)).await, Ok(vec![]));
+}
+
+pub async fn an_open_attempt_is_unknown_after_a_restart(mut backend: impl Backend) {
+    let store = backend.store();
+    put(&store, 1).await;
+    let mut sending = handed(lease(&store, 0).await.remove(0));
+    sending.next_attempt = at(500);
+    store
+        .begin_attempt(at(1), sending, None)
+        .await
+        .expect("begin");
+    let now = store.find(id(1)).await.expect("find").expect("message");
+    assert!(matches!(now.parts[0].state, PartState::Handed { .. }));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    // Due at once, whatever it says.
+    let found = lease(&store, 0).await.remove(0);
+    assert_eq!((found.state, found.revision), (State::Sending, 1));
+    let PartState::Unknown {
+        gateway,
+        at: since,
+        reason,
+    } = &found.parts[0].state
+    else {
+        panic!("{:?}", found.parts[0].state);
+    };
+    assert_eq!((gateway.as_str(), *since), ("modem0", at(1)));
+    assert!(reason.contains("stopped"), "{reason}");
+    assert_eq!(store.find(id(1)).await, Ok(Some(found.clone())));
+    assert_eq!(store.list(Filter::default()).await, Ok(vec![found.clone()]));
+    // A new attempt of this process is open again.
+    let again = handed(found);
+    store
+        .begin_attempt(at(2), again, None)
+        .await
+        .expect("begin");
+    let now = store.find(id(1)).await.expect("find").expect("message");
+    assert!(matches!(now.parts[0].state, PartState::Handed { .. }));
+}
+
+pub async fn references_lead_to_parts(mut backend: impl Backend) {
+    let store = backend.store();
+    let mut long = put(&store, 1).await;
+    long.parts = vec![part(), part()];
+    for (part, reference) in [(0, "A"), (1, "B")] {
+        long.parts[part].state = PartState::Sent {
+            gateway: "http0".into(),
+            reference: Some(reference.into()),
+            at: at(1),
+        };
+    }
+    long.state = State::Sent;
+    long.revision = store
+        .settle(at(1), settlement(long.clone()))
+        .await
+        .expect("settle");
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(
+        store.by_reference("http0", "B").await,
+        Ok(Some((long.clone(), 1)))
+    );
+    assert_eq!(store.by_reference("http1", "B").await, Ok(None));
+    assert_eq!(store.by_reference("http0", "C").await, Ok(None));
+    // A receipt makes it delivered; its reference stays.
+    long.parts[0].receipt = Some(Receipt::Delivered);
+    long.revision = store
+        .settle(at(2), settlement(long.clone()))
+        .await
+        .expect("settle");
+    assert_eq!(store.by_reference("http0", "A").await, Ok(Some((long, 0))));
+    // A modem counts to 255 and begins again: the newest has it.
+    for n in [2, 3] {
+        let message = put(&store, n).await;
+        store
+            .settle(at(1), settlement(sent(message, "17")))
+            .await
+            .expect("settle");
+    }
+    let found = store.by_reference("modem0", "17").await.expect("find");
+    assert_eq!(found.map(|(m, part)| (m.id, part)), Some((id(3), 0)));
+}
+
+pub async fn settling_hands_in_mails_and_refunds(mut backend: impl Backend) {
+    let store = backend.store();
+    store
+        .put(at(0), vec![charged(1, 2, 10)], vec![])
+        .await
+        .expect("put");
+    let mut failed = lease(&store, 0).await.remove(0);
+    failed.state = State::Failed;
+    let change = Settlement {
+        message: failed,
+        refund: Some(charge(2, 10)),
+        mails: vec![mail(8), mail(9)],
+    };
+    assert_eq!(store.settle(at(1), change).await, Ok(1));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.used("ann@example.com", "2027-01").await, Ok(0));
+    let mails = store.lease_mail(at(1), 9).await.expect("lease");
+    let mails: Vec<_> = mails.into_iter().map(|q| q.mail).collect();
+    assert_eq!(mails, [mail(8), mail(9)]);
+    assert_eq!(lease(&store, 9999).await, []);
+}
+
+pub async fn lists_are_filtered_and_newest_first(backend: impl Backend) {
+    let store = backend.store();
+    for n in 1..=5 {
+        let mut message = message(n);
+        if n % 2 == 0 {
+            message.account = "bob@example.com".into();
+        }
+        if n > 3 {
+            message.state = State::Held;
+        }
+        store
+            .put(at(0), vec![plain_of(message)], vec![])
+            .await
+            .expect("put");
+    }
+    let list = |states: &[State], account: Option<&str>, limit| {
+        let filter = Filter {
+            states: states.to_vec(),
+            account: account.map(str::to_owned),
+            limit,
+        };
+        let store = Arc::clone(&store);
+        async move { ids(&store.list(filter).await.expect("list")) }
+    };
+    assert_eq!(list(&[], None, 0).await, [5, 4, 3, 2, 1].map(id));
+    assert_eq!(list(&[], None, 2).await, [5, 4].map(id));
+    assert_eq!(list(&[State::Queued], None, 0).await, [3, 2, 1].map(id));
+    let both = [State::Queued, State::Held];
+    assert_eq!(
+        list(&both, Some("bob@example.com"), 0).await,
+        [4, 2].map(id)
+    );
+    assert_eq!(list(&[State::Sent], None, 0).await, []);
+    assert_eq!(list(&[], Some("eve@example.com"), 0).await, []);
+}
+
+pub async fn received_is_kept_once(mut backend: impl Backend) {
+    let store = backend.store();
+    let dedupe = key(1, at(100));
+    let keep = |store: &Arc<dyn Store>, second, n, dedupe: Option<_>| {
+        let store = Arc::clone(store);
+        async move {
+            store
+                .keep_inbound(at(second), id(n), received(n, dedupe))
+                .await
+        }
+    };
+    assert_eq!(
+        keep(&store, 0, 1, Some(dedupe.clone())).await,
+        Ok(Kept::New)
+    );
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(
+        keep(&store, 99, 2, Some(dedupe.clone())).await,
+        Ok(Kept::Duplicate)
+    );
+    assert_eq!(keep(&store, 100, 3, Some(dedupe)).await, Ok(Kept::New));
+    assert_eq!(keep(&store, 0, 4, None).await, Ok(Kept::New));
+    // The same again, by a gateway that did not hear the answer.
+    assert_eq!(keep(&store, 0, 4, None).await, Ok(Kept::Duplicate));
+    // Keys of what comes in and of what goes out are not the same.
+    let out = store.put(at(0), vec![new(message(9), &[key(1, at(500))])], vec![]);
+    assert_eq!(out.await, Ok(vec![Taken::Queued]));
+    let found = store.list_inbound(0).await.expect("list");
+    let found_ids: Vec<_> = found.iter().map(|i| i.id).collect();
+    assert_eq!(found_ids, [4, 3, 1].map(id));
+    assert_eq!(found[0].received, received(4, None));
+    assert_eq!(store.list_inbound(1).await.expect("list").len(), 1);
+}
+
+pub async fn received_is_settled_with_all_that_follows(mut backend: impl Backend) {
+    let store = backend.store();
+    for n in 1..=3 {
+        let mut received = received(n, None);
+        if n == 3 {
+            received.content = Content::Undecodable {
+                reason: "no PDU".into(),
+            };
+        }
+        let kept = store.keep_inbound(at(n as i64), id(n), received).await;
+        assert_eq!(kept, Ok(Kept::New));
+    }
+    assert_eq!(store.next_due(Queue::Inbound), Some(at(1)));
+    let due = store.lease_inbound(at(2), 9).await.expect("lease");
+    let due: Vec<_> = due.iter().map(|i| i.id).collect();
+    assert_eq!(due, [1, 2].map(id));
+    assert_eq!(store.lease_inbound(at(2), 9).await, Ok(vec![]));
+    // The answer that was given before is left out.
+    let answer = || new(message(20), &[key(5, at(999))]);
+    let first = InboundOutcome {
+        mails: vec![mail(9)],
+        messages: vec![answer()],
+        ..done(vec![id(1)])
+    };
+    assert_eq!(store.settle_inbound(at(2), first).await, Ok(()));
+    let asked = InboundOutcome {
+        state: InboundState::Asked,
+        due: at(50),
+        messages: vec![new(message(21), &[key(5, at(999))])],
+        ..done(vec![id(2)])
+    };
+    assert_eq!(store.settle_inbound(at(2), asked).await, Ok(()));
+    let nobody = store.settle_inbound(at(2), done(vec![id(3), id(77)])).await;
+    assert_eq!(nobody, Err(StoreError::Conflict(id(77))));
+    let stuck = InboundOutcome {
+        state: InboundState::Quarantined,
+        ..done(vec![id(3)])
+    };
+    assert_eq!(store.settle_inbound(at(3), stuck).await, Ok(()));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let found = store.list_inbound(0).await.expect("list");
+    let states: Vec<_> = found.iter().map(|i| i.state).collect();
+    let expected = [
+        InboundState::Quarantined,
+        InboundState::Asked,
+        InboundState::Done,
+    ];
+    assert_eq!(states, expected);
+    assert_eq!(store.list_mail().await.expect("mails").len(), 1);
+    assert_eq!(
+        ids(&store.list(Filter::default()).await.expect("list")),
+        [id(20)]
+    );
+    assert_eq!(store.lease_inbound(at(49), 9).await, Ok(vec![]));
+    let due = store.lease_inbound(at(50), 9).await.expect("lease");
+    assert_eq!(due.iter().map(|i| i.id).collect::<Vec<_>>(), [id(2)]);
+}
+
+pub async fn links_are_newest_first(mut backend: impl Backend) {
+    let store = backend.store();
+    let mut message = put(&store, 1).await;
+    for (n, second) in [(1, 10), (1, 30), (1, 20), (2, 40)] {
+        let begun = store.begin_attempt(at(1), message.clone(), Some(link(n, second)));
+        message.revision = begun.await.expect("begin");
+    }
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let links = store.links(&phone(1), at(15)).await;
+    assert_eq!(links, Ok(vec![link(1, 30), link(1, 20)]));
+    assert_eq!(store.links(&phone(2), at(40)).await, Ok(vec![link(2, 40)]));
+    assert_eq!(store.links(&phone(2), at(41)).await, Ok(vec![]));
+    assert_eq!(store.links(&phone(3), at(-999)).await, Ok(vec![]));
+}
+
+pub async fn mails_are_taken_retried_replaced_or_stuck(mut backend: impl Backend) {
+    let store = backend.store();
+    let mails = vec![mail(1), mail(2), mail(3), mail(4)];
+    store.put(at(0), vec![], mails).await.expect("put");
+    assert_eq!(store.next_due(Queue::Mails), Some(at(0)));
+    assert_eq!(store.lease_mail(at(0), 3).await.expect("lease").len(), 3);
+    assert_eq!(store.lease_mail(at(0), 9).await.expect("lease").len(), 1);
+    assert_eq!(store.next_due(Queue::Mails), None);
+    let later = MailOutcome::Later {
+        at: at(60),
+        error: "451 later".into(),
+    };
+    let stuck = MailOutcome::Undeliverable {
+        error: "550 no such user".into(),
+    };
+    for (n, outcome) in [
+        (1, MailOutcome::Taken),
+        (2, later),
+        (3, MailOutcome::Instead(vec![mail(10), mail(11)])),
+        (4, stuck),
+    ] {
+        assert_eq!(store.settle_mail(at(1), id(n), outcome).await, Ok(()));
+    }
+    let gone = store.settle_mail(at(1), id(1), MailOutcome::Taken).await;
+    assert_eq!(gone, Err(StoreError::Conflict(id(1))));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let left = store.list_mail().await.expect("mails");
+    let left: Vec<_> = left
+        .iter()
+        .map(|q| (q.mail.id, q.attempts, q.undeliverable, q.error.as_deref()))
+        .collect();
+    let expected = [
+        (id(2), 1, false, Some("451 later")),
+        (id(4), 1, true, Some("550 no such user")),
+        (id(10), 0, false, None),
+        (id(11), 0, false, None),
+    ];
+    assert_eq!(left, expected);
+    let due = store.lease_mail(at(60), 9).await.expect("lease");
+    let due: Vec<_> = due.iter().map(|q| q.mail.id).collect();
+    assert_eq!(due, [10, 11, 2].map(id));
+}
+
+pub async fn pruning_drops_what_is_over(mut backend: impl Backend) {
+    let store = backend.store();
+    let messages = vec![
+        new(message(1), &[key(1, at(100))]),
+        new(message(2), &[key(2, at(300))]),
+        plain(3),
+    ];
+    store.put(at(0), messages, vec![]).await.expect("put");
+    for (n, second, reference) in [(1, 10, "7"), (2, 200, "8"), (3, 20, "8")] {
+        let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, second)));
+        let mut message = sent(message(n), reference);
+        message.revision = begun.await.expect("begin");
+        store
+            .settle(at(second), settlement(message))
+            .await
+            .expect("settle");
+    }
+    for n in 4..=5 {
+        let dedupe = key(9, at(n as i64));
+        store
+            .keep_inbound(at(n as i64), id(n), received(n, Some(dedupe)))
+            .await
+            .expect("keep");
+    }
+    store
+        .settle_inbound(at(10), done(vec![id(4)]))
+        .await
+        .expect("settle");
+    // Messages 1 and 3 with reference 7 and (8 is 3's by now), keys 1 and 9, links 1 and 3, SMS 4.
+    assert_eq!(store.prune(at(150), at(100)).await, Ok(9));
+    assert_eq!(store.prune(at(150), at(100)).await, Ok(0));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(
+        ids(&store.list(Filter::default()).await.expect("list")),
+        [id(2)]
+    );
+    assert_eq!(store.by_reference("modem0", "7").await, Ok(None));
+    assert_eq!(store.links(&phone(1), at(-99)).await, Ok(vec![]));
+    assert_eq!(
+        store.links(&phone(2), at(-99)).await,
+        Ok(vec![link(2, 200)])
+    );
+    let inbound = store.list_inbound(0).await.expect("list");
+    assert_eq!(inbound.iter().map(|i| i.id).collect::<Vec<_>>(), [id(5)]);
+    let put = |n, k| store.put(at(150), vec![new(message(n), &[key(k, at(999))])], vec![]);
+    assert_eq!(put(11, 1).await, Ok(vec![Taken::Queued]));
+    assert_eq!(put(12, 2).await, Ok(vec![Taken::Repeat(id(2))]));
+}
+
+pub async fn pruning_never_drops_what_is_not_final(backend: impl Backend) {
+    let store = backend.store();
+    let mut held = message(3);
+    held.state = State::Held;
+    let messages = vec![plain(1), plain(2), plain_of(held)];
+    store
+        .put(at(0), messages, vec![mail(8), mail(9)])
+        .await
+        .expect("put");
+    store
+        .begin_attempt(at(0), handed(message(2)), None)
+        .await
+        .expect("begin");
+    let stuck = MailOutcome::Undeliverable { error: "no".into() };
+    store
+        .settle_mail(at(0), id(9), stuck)
+        .await
+        .expect("settle");
+    for n in 4..=5 {
+        store
+            .keep_inbound(at(0), id(n), received(n, None))
+            .await
+            .expect("keep");
+    }
+    let stuck = InboundOutcome {
+        state: InboundState::Undeliverable,
+        ..done(vec![id(5)])
+    };
+    store.settle_inbound(at(0), stuck).await.expect("settle");
+    let before = store.counts().await.expect("counts");
+    // Forty days on, ten years on, back to 1970, and the end of time.
+    let day = 86_400;
+    for second in [40 * day, 3650 * day, -1_800_000_000] {
+        assert_eq!(store.prune(at(second), at(second)).await, Ok(0));
+    }
+    let end = jiff::Timestamp::MAX;
+    assert_eq!(store.prune(end, end).await, Ok(0));
+    assert_eq!(store.counts().await, Ok(before));
+}
+
+pub async fn large_values_are_kept(mut backend: impl Backend) {
+    let large = |n: u64| {
+        let mut message = message(n);
+        message.text = "ż".repeat(20_000);
+        message
+    };
+    let big_mail = |n: u64| {
+        let mut mail = mail(n);
+        mail.bytes = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
+        mail
+    };
+    let store = backend.store();
+    store
+        .put(at(0), vec![plain_of(large(1))], vec![big_mail(9)])
+        .await
+        .expect("put");
+    for revision in 0..3 {
+        let mut next = large(1);
+        next.revision = revision;
+        next.attempts = revision as u32 + 1;
+        store.settle(at(1), settlement(next)).await.expect("settle");
+    }
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let found = store.find(id(1)).await.expect("find").expect("message");
+    assert_eq!(
+        (found.revision, found.attempts, &found.text),
+        (3, 3, &large(1).text)
+    );
+    let mails = store.lease_mail(at(0), 1).await.expect("lease");
+    assert_eq!(mails[0].mail, big_mail(9));
+    // And small again, and gone.
+    let mut small = message(1);
+    small.revision = 3;
+    small.state = State::Cancelled;
+    store
+        .settle(at(2), settlement(small))
+        .await
+        .expect("settle");
+    store
+        .settle_mail(at(2), id(9), MailOutcome::Taken)
+        .await
+        .expect("settle");
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let found = store.find(id(1)).await.expect("find").expect("message");
+    assert_eq!(found.text, message(1).text);
+    assert_eq!(store.list_mail().await, Ok(vec![]));
+}
+
+pub async fn counts_follow(mut backend: impl Backend) {
+    let store = backend.store();
+    let messages = (1..=4).map(plain).collect();
+    store
+        .put(at(0), messages, vec![mail(8), mail(9)])
+        .await
+        .expect("put");
+    let last = sent(message(4), "1");
+    store.settle(at(1), settlement(last)).await.expect("settle");
+    let stuck = MailOutcome::Undeliverable { error: "no".into() };
+    store
+        .settle_mail(at(1), id(9), stuck)
+        .await
+        .expect("settle");
+    for n in 1..=3 {
+        store
+            .keep_inbound(at(0), id(n), received(n, None))
+            .await
+            .expect("keep");
+    }
+    store
+        .settle_inbound(at(0), done(vec![id(1)]))
+        .await
+        .expect("settle");
+    let stuck = InboundOutcome {
+        state: InboundState::Undeliverable,
+        ..done(vec![id(2)])
+    };
+    store.settle_inbound(at(0), stuck).await.expect("settle");
+    let expected = Counts {
+        messages: [(State::Queued, 3), (State::Sent, 1)].into(),
+        inbound_open: 1,
+        inbound_stuck: 1,
+        mails: 1,
+        mails_stuck: 1,
+    };
+    assert_eq!(store.counts().await, Ok(expected.clone()));
+    drop(store);
+    backend.reopen();
+    assert_eq!(backend.store().counts().await, Ok(expected));
+}
