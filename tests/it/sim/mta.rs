@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -216,9 +216,20 @@ pub struct Smtp {
 impl Smtp {
     /// Connects from `from`, reads the banner, says EHLO.
     pub fn connect(to: SocketAddr, from: IpAddr) -> Self {
-        let stream = match from == Ipv4Addr::LOCALHOST {
-            true => TcpStream::connect(to).expect("a mail server"),
-            false => connect_from(to, from),
+        // Sendmail shuts its listeners for a moment now and then on a busy machine.
+        let deadline = Instant::now() + PATIENCE;
+        let stream = loop {
+            let connected = match from == Ipv4Addr::LOCALHOST {
+                true => TcpStream::connect(to),
+                false => connect_from(to, from),
+            };
+            match connected {
+                Ok(stream) => break stream,
+                Err(e) if e.kind() == ErrorKind::ConnectionRefused && Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                Err(e) => panic!("no mail server at {to}: {e}"),
+            }
         };
         stream
             .set_read_timeout(Some(PATIENCE * 2))
@@ -284,21 +295,15 @@ impl Smtp {
 }
 
 /// A connection whose own end is at `from`.
-fn connect_from(to: SocketAddr, from: IpAddr) -> TcpStream {
+fn connect_from(to: SocketAddr, from: IpAddr) -> std::io::Result<TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
-        .build()
-        .expect("runtime");
+        .build()?;
     let stream = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().expect("socket");
-        socket.bind((from, 0).into()).expect("bind");
-        socket
-            .connect(to)
-            .await
-            .expect("a mail server")
-            .into_std()
-            .expect("std")
-    });
-    stream.set_nonblocking(false).expect("blocking");
-    stream
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        socket.connect(to).await?.into_std()
+    })?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
