@@ -20,7 +20,7 @@ use crate::gateway::{
     Body, Common, Concatenation, Gateway, OnUnknown, Outcome, Status, Submission,
 };
 use crate::route::{self, Candidate, Choice, Wish};
-use crate::sms::{Concat, Number, Receipt, Segment};
+use crate::sms::{Concat, Number, Receipt, Segment, Shifts};
 use crate::store::{
     Kept, Link, Message, Origin, OutMail, PartState, Queue, Settlement, State, StoreError,
 };
@@ -557,6 +557,7 @@ fn submission(message: &Message, part: usize, common: &Common) -> Submission {
                 part: part as u8 + 1,
                 parts: count as u8,
             }),
+            shifts: Shifts::default(),
         }),
     };
     Submission {

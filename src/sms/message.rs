@@ -117,6 +117,38 @@ impl Concat {
     }
 }
 
+/// A language whose tables widen GSM 7-bit (3GPP TS 23.038 §6.2.1.2.4); the number is the language
+/// identifier on the air.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Language {
+    Turkish = 1,
+    /// It has a single shift table only.
+    Spanish = 2,
+    Portuguese = 3,
+    Bengali = 4,
+    Gujarati = 5,
+    Hindi = 6,
+    Kannada = 7,
+    Malayalam = 8,
+    Oriya = 9,
+    Punjabi = 10,
+    Tamil = 11,
+    Telugu = 12,
+    Urdu = 13,
+}
+
+/// Which tables stand in for the GSM 7-bit default ones (TS 23.040 §9.2.3.24.15 and §9.2.3.24.16).
+/// The default is: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Shifts {
+    /// In place of the default alphabet (element 0x25).
+    pub locking: Option<Language>,
+    /// In place of the default extension table (element 0x24).
+    pub single: Option<Language>,
+}
+
 /// One SMS to be sent: characters and how they go on the air.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -128,6 +160,8 @@ pub struct Segment {
     pub units: usize,
     /// `None` when the message is one segment.
     pub concat: Option<Concat>,
+    /// National tables; only with `Gsm7`.
+    pub shifts: Shifts,
 }
 
 /// How urgent a message is (spec 7.4). The order is the order of the queue.

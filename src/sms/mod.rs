@@ -12,7 +12,7 @@ pub mod party;
 pub mod receipt;
 pub mod segment;
 
-pub use message::{Class, Concat, Encoding, MessageId, Segment};
+pub use message::{Class, Concat, Encoding, Language, MessageId, Segment, Shifts};
 pub use number::{Number, Region};
 pub use party::Party;
 pub use receipt::Receipt;

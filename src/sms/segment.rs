@@ -13,7 +13,7 @@ use unicode_segmentation::{Graphemes, UnicodeSegmentation};
 
 use super::alphabet::{self, Fold};
 use super::message::MAX_SEGMENTS;
-use super::{Concat, Encoding, Segment};
+use super::{Concat, Encoding, Segment, Shifts};
 
 /// Looking for a word's border, [`shorten`] gives up this many characters and no more: what has
 /// no blank for so long is an address, or a script without blanks.
@@ -100,6 +100,7 @@ pub fn cut(text: &str, options: &Options) -> Result<Cut, CutError> {
         encoding,
         units: piece.units,
         concat: concat(part),
+        shifts: Shifts::default(),
     });
     Ok(Cut {
         encoding,

@@ -107,6 +107,7 @@ impl Rig {
                 encoding: Encoding::Gsm7,
                 units: text.len(),
                 concat: None,
+                shifts: sms_milter::sms::Shifts::default(),
             }),
             reference: self.messages.to_le_bytes()[0],
             repeat: false,

@@ -446,6 +446,7 @@ async fn arrive(simulated: &Simulated, text: &str) {
         encoding: Encoding::Ucs2,
         units: text.encode_utf16().count(),
         concat: None,
+        shifts: sms_milter::sms::Shifts::default(),
     });
     simulated
         .submit(Submission {

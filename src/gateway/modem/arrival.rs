@@ -118,7 +118,7 @@ pub(super) fn reference(mr: u8, to: &Party) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sms::{Concat, Encoding, Segment};
+    use crate::sms::{Concat, Encoding, Segment, Shifts};
     use crate::wire::pdu::{Content as UserData, Dcs, Stamp, StatusReport};
 
     fn number(text: &str) -> Number {
@@ -146,6 +146,7 @@ mod tests {
             encoding: Encoding::Gsm7,
             units: 0,
             concat: Some(concat),
+            shifts: Shifts::default(),
         };
         let stamp = Stamp::new(
             Timestamp::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50),

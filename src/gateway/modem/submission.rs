@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::{Body, Refusal, Submission};
-use crate::sms::{MessageId, Number, Party, Segment};
+use crate::sms::{MessageId, Number, Party, Segment, Shifts};
 use crate::wire::at::Tpdu;
 use crate::wire::at::codes::{Feature, Verdict};
 use crate::wire::pdu::{Content, Submit};
@@ -36,6 +36,7 @@ pub(super) fn tpdu(submission: &Submission, without: &[Feature]) -> Result<Tpdu,
             encoding: *encoding,
             units: 0,
             concat: None,
+            shifts: Shifts::default(),
         },
         Body::Whole { .. } => {
             return Err("a modem does not cut texts: set `concat: udh` or `numbered`".to_owned());
@@ -154,6 +155,7 @@ mod tests {
                 encoding: Encoding::Gsm7,
                 units: 2,
                 concat: None,
+                shifts: Shifts::default(),
             }),
             reference: 17,
             repeat: false,
@@ -200,6 +202,7 @@ mod tests {
             encoding: Encoding::Gsm7,
             units: 161,
             concat: None,
+            shifts: Shifts::default(),
         });
         assert!(tpdu(&wanted, &[]).is_err());
     }
