@@ -10,45 +10,110 @@
 //! message to the answer (p50, p99), the peak memory of the process (VmHWM; it only grows), and the
 //! ratio to (a).
 //!
-//! The client writes frames that are made beforehand and reads only the kind of each answer, so that it
-//! costs the same for both and little. It runs in the same process: on few cores the figures compare,
-//! and do not stand alone.
+//! The milter is a process of its own, and the client has a thread for each connection, as an MTA has a
+//! process for each. It writes frames that are made beforehand and reads only the kind of each answer, so
+//! that it costs the same for both and little. All share the machine: on few cores the figures compare, and
+//! do not stand alone.
 
 use std::ffi::CString;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indymilter::{Actions, Callbacks, ContextActions, ProtoOpts, Status};
 use sms_milter::Addresses;
 use sms_milter::milter::listen::{self, Bound, Listen};
 use sms_milter::world::World;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 const MAILS: usize = 10_000;
 const CONNECTIONS: usize = 20;
+/// The argument that makes a process the milter of that name.
+const SERVE: &str = "serve";
+const BARE: &str = "deletes only";
+const PRODUCT: &str = "sms-milter";
+const SENDING: &str = "and sending";
 /// Octets of header and body together.
 const SIZE: usize = 1024;
 
-#[tokio::main]
-async fn main() {
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [serve, subject, dir] = args.as_slice()
+        && serve == SERVE
+    {
+        return serve_one(subject, Path::new(dir));
+    }
     let dir = tempfile::tempdir().expect("a directory");
     // A name after `--` runs only what is called so, for a profiler.
-    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    let bare = match wanted("deletes only") {
-        true => run("deletes only", deleter().await).await,
-        false => f64::NAN,
-    };
-    let products = [("sms-milter", "throughput: 10, "), ("and sending", "")];
-    for (name, throughput) in products.into_iter().filter(|(name, _)| wanted(name)) {
-        let address = product(&dir.path().join(name), throughput).await;
-        let rate = run(name, address).await;
-        println!("{:>14} {:.2}", "ratio", rate / bare);
+    let only = args.iter().find(|arg| !arg.starts_with('-'));
+    let mails = Arc::new((0..MAILS).map(Mail::new).collect::<Vec<_>>());
+    let mut bare = f64::NAN;
+    for name in [BARE, PRODUCT, SENDING] {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        let rate = run(name, Subject::start(name, dir.path()), &mails);
+        if name == BARE {
+            bare = rate;
+        } else {
+            println!("{:>14} {:.2}", "ratio", rate / bare);
+        }
     }
+}
+
+/// A milter in a process of its own, as it is beside an MTA. Dropped, it is killed.
+struct Subject {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Subject {
+    fn start(name: &str, dir: &Path) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("Linux"))
+            .args([SERVE, name])
+            .arg(dir.join(name))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut line = String::new();
+        let output = process.stdout.as_mut().expect("piped");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("its address");
+        let address = line.trim().parse().expect("its address");
+        Self { process, address }
+    }
+
+    /// VmHWM in KiB.
+    fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.expect("VmHWM").trim().trim_end_matches(" kB");
+        number.parse().expect("a number")
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::main]
+async fn serve_one(name: &str, dir: &Path) {
+    let address = match name {
+        BARE => deleter().await,
+        PRODUCT => product(dir, "throughput: 10, ").await,
+        _ => product(dir, "").await,
+    };
+    println!("{address}");
+    std::future::pending::<()>().await;
 }
 
 /// The product with its store below `dir`; its milter's address.
@@ -127,20 +192,18 @@ fn deleting() -> Callbacks<CString> {
 }
 
 /// Sends the mails; mails a second.
-async fn run(name: &str, address: SocketAddr) -> f64 {
-    let mails = Arc::new((0..MAILS).map(Mail::new).collect::<Vec<_>>());
+fn run(name: &str, subject: Subject, mails: &Arc<Vec<Mail>>) -> f64 {
     let began = Instant::now();
-    let mut senders = Vec::new();
-    for first in 0..CONNECTIONS {
-        let mails = mails.clone();
-        senders.push(tokio::spawn(
-            async move { send(address, &mails, first).await },
-        ));
-    }
-    let mut times = Vec::with_capacity(MAILS);
-    for sender in senders {
-        times.extend(sender.await.expect("sent"));
-    }
+    let senders: Vec<_> = (0..CONNECTIONS)
+        .map(|first| {
+            let (mails, address) = (mails.clone(), subject.address);
+            thread::spawn(move || send(address, &mails, first))
+        })
+        .collect();
+    let times = senders
+        .into_iter()
+        .map(|sender| sender.join().expect("sent"));
+    let mut times: Vec<Duration> = times.flatten().collect();
     let rate = MAILS as f64 / began.elapsed().as_secs_f64();
     times.sort_unstable();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
@@ -148,21 +211,9 @@ async fn run(name: &str, address: SocketAddr) -> f64 {
         "{name:>12}: {rate:>8.0} mails/s, end of message p50 {:?}, p99 {:?}, VmHWM {} KiB",
         at(0.5),
         at(0.99),
-        peak_memory()
+        subject.peak_memory()
     );
     rate
-}
-
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("VmHWM");
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number")
 }
 
 /// A mail as the frames between two waits for an answer.
@@ -234,8 +285,8 @@ fn macros(stage: u8, names_and_values: &[&str]) -> Vec<u8> {
 }
 
 /// Every [`CONNECTIONS`]th mail from `first`, over one connection; the times of their ends.
-async fn send(address: SocketAddr, mails: &[Mail], first: usize) -> Vec<Duration> {
-    let stream = TcpStream::connect(address).await.expect("connected");
+fn send(address: SocketAddr, mails: &[Mail], first: usize) -> Vec<Duration> {
+    let stream = TcpStream::connect(address).expect("connected");
     stream.set_nodelay(true).expect("TCP");
     let mut stream = BufReader::new(stream);
     let version = [0, 0, 0, 6];
@@ -245,34 +296,39 @@ async fn send(address: SocketAddr, mails: &[Mail], first: usize) -> Vec<Duration
         &mut stream,
         &frame(b'O', &[version, actions, opts].concat()),
         b'O',
-    )
-    .await;
+    );
     let connect = [
         &b"client.example.com\x004"[..],
         &40_123_u16.to_be_bytes(),
         b"127.0.0.1\0",
     ]
     .concat();
-    ask(&mut stream, &frame(b'C', &connect), b'c').await;
+    ask(&mut stream, &frame(b'C', &connect), b'c');
     let mut times = Vec::new();
     for mail in mails.iter().skip(first).step_by(CONNECTIONS) {
         for command in &mail.envelope {
-            ask(&mut stream, command, b'c').await;
+            ask(&mut stream, command, b'c');
         }
-        ask(&mut stream, &mail.content, b'c').await;
+        ask(&mut stream, &mail.content, b'c');
         let began = Instant::now();
-        ask(&mut stream, &mail.end, b'-').await;
-        assert_eq!(kind(&mut stream).await, b'a', "accepted");
+        ask(&mut stream, &mail.end, b'-');
+        assert_eq!(kind(&mut stream), b'a', "accepted");
         times.push(began.elapsed());
-        stream.write_all(&frame(b'A', b"")).await.expect("written");
+        stream
+            .get_mut()
+            .write_all(&frame(b'A', b""))
+            .expect("written");
     }
-    stream.write_all(&frame(b'Q', b"")).await.expect("written");
+    stream
+        .get_mut()
+        .write_all(&frame(b'Q', b""))
+        .expect("written");
     times
 }
 
-async fn ask(stream: &mut BufReader<TcpStream>, command: &[u8], expected: u8) {
-    stream.write_all(command).await.expect("written");
-    let answer = kind(stream).await;
+fn ask(stream: &mut BufReader<TcpStream>, command: &[u8], expected: u8) {
+    stream.get_mut().write_all(command).expect("written");
+    let answer = kind(stream);
     assert_eq!(
         char::from(answer),
         char::from(expected),
@@ -282,11 +338,12 @@ async fn ask(stream: &mut BufReader<TcpStream>, command: &[u8], expected: u8) {
 }
 
 /// The kind of the next answer; the rest of it is read over.
-async fn kind(stream: &mut BufReader<TcpStream>) -> u8 {
-    let len = stream.read_u32().await.expect("an answer");
-    let kind = stream.read_u8().await.expect("an answer");
+fn kind(stream: &mut BufReader<TcpStream>) -> u8 {
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).expect("an answer");
+    let [length @ .., kind] = head;
     let mut rest = [0; 1024];
-    let rest = &mut rest[..len as usize - 1];
-    stream.read_exact(rest).await.expect("an answer");
+    let rest = &mut rest[..u32::from_be_bytes(length) as usize - 1];
+    stream.read_exact(rest).expect("an answer");
     kind
 }
