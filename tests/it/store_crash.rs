@@ -1,12 +1,15 @@
-//! kill -9 in the middle of everything: what was acknowledged is there afterwards.
+//! kill -9 and power cuts in the middle of everything: what was acknowledged is there afterwards.
 //!
-//! The test binary runs itself again as a writer, kills it after some hundred milliseconds, opens the
+//! The test binary runs itself again as a writer, ends it after some hundred milliseconds, opens the
 //! store in this process and compares it with what the writer said on its standard output. A line is
 //! printed only after the verb has answered.
+//!
+//! The power cut is that of ext4 (`EXT4_IOC_SHUTDOWN` without a flush of its log) on a file of its own:
+//! what was not synced by then is gone.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +23,9 @@ use crate::store::make::*;
 
 const DIRECTORY: &str = "SMS_MILTER_TEST_CRASH_DIRECTORY";
 const ROUND: &str = "SMS_MILTER_TEST_CRASH_ROUND";
-const ROUNDS: u64 = 20;
+/// More than [`FEW`] rounds, when someone wants to know it better.
+const ROUNDS: &str = "SMS_MILTER_TEST_CRASH_ROUNDS";
+const FEW: u64 = 12;
 const WRITERS: u64 = 8;
 
 fn settings(dir: &Path) -> Settings {
@@ -62,10 +67,11 @@ async fn write(store: Arc<SledStore>, first: u64) {
         let attempt = handed(message);
         let begun = store
             .begin_attempt(at(1), attempt.clone(), Some(link(n, 1)))
-            .await;
+            .await
+            .expect("begin");
         acknowledge(format!("begin {n}"));
         let mut end = sent(attempt, &n.to_string());
-        end.revision = begun.expect("begin");
+        end.revision = begun;
         let settled = Settlement {
             refund: (n % 4 == 2).then(|| charge(1, 0)),
             ..settlement(end)
@@ -114,11 +120,15 @@ async fn writer() {
     }
 }
 
+fn rounds() -> u64 {
+    std::env::var(ROUNDS).map_or(FEW, |rounds| rounds.parse().expect("a number"))
+}
+
 /// The last thing that was acknowledged of each number.
 type Acks = BTreeMap<u64, String>;
 
-/// Runs the writer and kills it.
-fn round(dir: &Path, round: u64, acks: &mut Acks) {
+/// Runs the writer for a while; `end` ends it.
+fn round(dir: &Path, round: u64, acks: &mut Acks, end: impl FnOnce() + Send + 'static) {
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
         .args(["--exact", "store_crash::writer", "--nocapture"])
         .env(DIRECTORY, dir)
@@ -152,6 +162,7 @@ fn round(dir: &Path, round: u64, acks: &mut Acks) {
     };
     let killer = std::thread::spawn(move || {
         std::thread::sleep(life);
+        end();
         child.kill().expect("kill");
         child.wait().expect("wait");
     });
@@ -227,15 +238,111 @@ fn number(message: &Message) -> u64 {
 fn what_was_acknowledged_survives_kill_9() {
     let dir = tempfile::TempDir::new().expect("directory");
     let mut acks = Acks::new();
-    for n in 0..ROUNDS {
-        round(dir.path(), n, &mut acks);
+    for n in 0..rounds() {
+        round(dir.path(), n, &mut acks, || {});
         let store = SledStore::open(&settings(dir.path())).expect("open after a kill");
         verify(&store, &acks);
     }
-    println!("{} messages in {ROUNDS} rounds", acks.len());
+    println!("{} messages in {} rounds", acks.len(), rounds());
     assert!(
         acks.len() > 100,
         "only {} messages were written",
         acks.len()
     );
+}
+
+/// A disk that can lose its power. Dropped, it is unmounted.
+struct Disk {
+    dir: tempfile::TempDir,
+}
+
+impl Disk {
+    /// `None` where this process may not mount.
+    fn new() -> Option<Self> {
+        let disk = Self {
+            dir: tempfile::TempDir::new().expect("directory"),
+        };
+        std::fs::create_dir(disk.mounted()).expect("directory");
+        let file = std::fs::File::create(disk.image()).expect("image");
+        file.set_len(256 << 20).expect("image");
+        let made = Command::new("/sbin/mkfs.ext4")
+            .args(["-q", "-F"])
+            .arg(disk.image())
+            .status();
+        assert!(made.expect("mkfs.ext4").success());
+        disk.mount().then_some(disk)
+    }
+
+    fn image(&self) -> PathBuf {
+        self.dir.path().join("image")
+    }
+
+    fn mounted(&self) -> PathBuf {
+        self.dir.path().join("mounted")
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("/bin/mount");
+        mount
+            .args(["-o", "loop"])
+            .arg(self.image())
+            .arg(self.mounted());
+        mount.status().expect("mount").success()
+    }
+
+    fn unmount(&self) {
+        // What still has a file open there ends soon after its kill.
+        let mut tries = 0;
+        while !Command::new("/bin/umount")
+            .arg(self.mounted())
+            .stderr(Stdio::null())
+            .status()
+            .expect("umount")
+            .success()
+        {
+            tries += 1;
+            assert!(tries < 200, "{:?} stays mounted", self.mounted());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("/bin/umount")
+            .arg("-l")
+            .arg(self.mounted())
+            .status();
+    }
+}
+
+/// Cuts the power of the file system of a directory: `_IOR('X', 125, u32)`, 2 = without its log.
+fn cut_power(mounted: &Path) {
+    const CUT: &str = "import fcntl, os, struct, sys\n\
+        fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
+    let cut = Command::new("python3")
+        .args(["-c", CUT])
+        .arg(mounted)
+        .status();
+    assert!(cut.expect("python3").success(), "the power stays on");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut() {
+    let Some(disk) = Disk::new() else {
+        println!("not run: this process may not mount a disk of its own");
+        return;
+    };
+    let mut acks = Acks::new();
+    for n in 0..rounds() {
+        let mounted = disk.mounted();
+        round(&disk.mounted(), n, &mut acks, move || cut_power(&mounted));
+        disk.unmount();
+        assert!(disk.mount(), "mounted again");
+        let store = SledStore::open(&settings(&disk.mounted()));
+        let store = store.unwrap_or_else(|e| panic!("round {n}: {e}"));
+        verify(&store, &acks);
+    }
+    println!("{} messages in {} rounds", acks.len(), rounds());
+    assert!(acks.len() > 100, "only {} were written", acks.len());
 }

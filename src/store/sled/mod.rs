@@ -25,6 +25,7 @@ pub mod open;
 pub mod records;
 pub mod shared;
 pub mod spool;
+pub mod syncer;
 pub mod txn;
 pub mod verbs;
 pub mod writer;
@@ -41,6 +42,7 @@ use tokio::sync::mpsc;
 use self::keys::Kind;
 use self::open::Opened;
 use self::shared::{Shared, describe};
+use self::syncer::AHEAD;
 use self::txn::Txn;
 use self::verbs::{Age, Arrival, Posting};
 use self::writer::{Job, MAX_WAITING};
@@ -89,7 +91,8 @@ pub struct SledStore {
     shared: Arc<Shared>,
     /// `None` only while it is dropped.
     queue: Option<mpsc::Sender<Job>>,
-    writer: Option<JoinHandle<()>>,
+    /// The writer and the syncer.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl SledStore {
@@ -101,21 +104,27 @@ impl SledStore {
     }
 
     fn start(opened: Opened) -> Result<Self, OpenError> {
-        let (queue, jobs) = mpsc::channel(MAX_WAITING);
-        let shared = Arc::clone(&opened.writer.shared);
-        let writer = opened.writer;
+        let Opened { writer, syncer, .. } = opened;
+        let shared = Arc::clone(&writer.shared);
         let path = writer.blobs.clone();
-        let thread = std::thread::Builder::new().name("store".into());
-        let writer = thread.spawn(move || writer.run(jobs));
-        let writer = writer.map_err(|source| OpenError::Io {
-            path,
-            what: "start the writer",
-            source,
-        })?;
+        let (queue, jobs) = mpsc::channel(MAX_WAITING);
+        let (applied, batches) = std::sync::mpsc::sync_channel(AHEAD);
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.into()).spawn(run);
+            thread.map_err(|source| OpenError::Io {
+                path: path.clone(),
+                what: "start the writer",
+                source,
+            })
+        };
+        let threads = vec![
+            start("store", Box::new(move || writer.run(jobs, applied)))?,
+            start("store-sync", Box::new(move || syncer.run(batches)))?,
+        ];
         Ok(Self {
             shared,
             queue: Some(queue),
-            writer: Some(writer),
+            threads,
         })
     }
 
@@ -187,9 +196,9 @@ impl SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(writer) = self.writer.take() {
+        for thread in self.threads.drain(..) {
             // It caught its panics.
-            let _ = writer.join();
+            let _ = thread.join();
         }
     }
 }

@@ -22,6 +22,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,7 @@ use super::keys::{self, Kind};
 use super::records::{self, Damage, Row};
 use super::shared::{Shared, describe, told};
 use super::spool::{Reference, Spool};
+use super::syncer::Syncer;
 use super::verbs;
 use super::writer::{Meta, Writer, sync_all};
 
@@ -157,9 +159,10 @@ impl Census {
     }
 }
 
-/// An open store, before its writer runs.
+/// An open store, before its threads run.
 pub(super) struct Opened {
     pub writer: Writer,
+    pub syncer: Syncer,
     pub census: Census,
 }
 
@@ -394,16 +397,25 @@ fn verify(places: &Places, room: &Room, lock: File) -> Result<Opened, OpenError>
     db.flush().map_err(|e| sled_error(places, e))?;
     let (file, anchor) = sync().map_err(places.io("sync the database"))?;
     let shared = Shared::new(db, spool, index, meta.mark.sequence, lock);
-    let writer = Writer {
-        shared: shared.into(),
+    let shared = Arc::new(shared);
+    let syncer = Syncer {
+        shared: Arc::clone(&shared),
         file,
         anchor,
+        mark: meta.mark,
+    };
+    let writer = Writer {
+        shared,
         meta,
         room: room.clone(),
         blobs: places.sled.join("blobs"),
         company: 1,
     };
-    Ok(Opened { writer, census })
+    Ok(Opened {
+        writer,
+        syncer,
+        census,
+    })
 }
 
 /// A kill while sled opens leaves half a snapshot, which sled then takes for its newest and refuses

@@ -104,6 +104,15 @@ impl Shared {
         self.alive()
     }
 
+    /// Runs a thread of the store: an error or a panic in it ends the store.
+    pub fn until_it_fails(&self, serve: impl FnOnce() -> Result<(), String>) {
+        match catch_unwind(AssertUnwindSafe(serve)) {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => drop(self.die(reason)),
+            Err(panic) => drop(self.die(told(panic))),
+        }
+    }
+
     /// Runs a reader: a panic or damage in it ends the store.
     pub fn read<T>(&self, reader: impl FnOnce() -> Result<T, String>) -> Result<T, StoreError> {
         self.alive()?;

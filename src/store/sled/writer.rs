@@ -1,11 +1,14 @@
 //! The writer: one thread, the only one that ever writes to the database.
 //!
-//! It takes what has queued up, runs it into one transaction, and makes that durable before anyone
-//! hears of it (durability 2.7):
+//! It takes what has queued up, runs it into one transaction, gives that to sled, and hands it on to the
+//! [`syncer`](super::syncer), which makes it durable before anyone hears of it (durability 2.7):
 //!
 //! ```text
-//! spool files synced → one batch applied → sled flushed → db synced → anchor synced → index → answers
+//! writer: spool files synced → one batch applied → sled flushed
+//! syncer:                                     → db synced → anchor synced → index → answers
 //! ```
+//!
+//! While one batch is synced, the next is gathered and applied; only the writer calls sled.
 //!
 //! The first error or panic anywhere ends the store: what is on the disk is then known only to the
 //! next open. Its requests are dropped, which their callers hear as [`StoreError::Dead`].
@@ -13,21 +16,22 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::anchor::{Anchor, Mark};
+use super::anchor::Mark;
 use super::frame::{self, MAX_INLINE, MAX_VALUE, Place};
 use super::guard::Room;
 use super::keys;
 use super::records::Damage;
-use super::shared::{Shared, describe, told};
+use super::shared::{Shared, describe};
 use super::spool::Reference;
+use super::syncer::Batch;
 use super::txn::Txn;
 use crate::store::StoreError;
 
@@ -50,7 +54,7 @@ pub const MAX_WAITING: usize = 1024;
 const BLOBS_EVERY: u64 = 64;
 
 /// Tells a caller what became of its request, when that is durable.
-type Answer = Box<dyn FnOnce() + Send>;
+pub type Answer = Box<dyn FnOnce() + Send>;
 
 /// A caller's request. An error is the end of the store.
 pub type Job = Box<dyn FnOnce(&mut Txn<'_>) -> Result<Answer, String> + Send>;
@@ -126,10 +130,6 @@ impl Meta {
 pub struct Writer {
     /// What the readers see too.
     pub shared: Arc<Shared>,
-    /// Our own handle of sled's file, to sync it.
-    pub file: File,
-    /// How far it had come.
-    pub anchor: Anchor,
     /// The row about all rows.
     pub meta: Meta,
     /// The disk.
@@ -142,23 +142,21 @@ pub struct Writer {
 
 impl Writer {
     /// Serves requests until the last caller is gone or something fails.
-    pub fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let end = catch_unwind(AssertUnwindSafe(|| self.serve(&mut queue)));
-        match end {
-            Ok(Ok(())) => {}
-            Ok(Err(reason)) => drop(self.shared.die(reason)),
-            Err(panic) => drop(self.shared.die(told(panic))),
-        }
+    pub fn run(mut self, mut queue: mpsc::Receiver<Job>, syncer: SyncSender<Batch>) {
+        let shared = Arc::clone(&self.shared);
+        shared.until_it_fails(|| {
+            while let Some(first) = queue.blocking_recv() {
+                let batch = self.batch(first, &mut queue)?;
+                if syncer.send(batch).is_err() {
+                    // It has said why.
+                    return Ok(());
+                }
+            }
+            Ok(())
+        });
     }
 
-    fn serve(&mut self, queue: &mut mpsc::Receiver<Job>) -> Result<(), String> {
-        while let Some(first) = queue.blocking_recv() {
-            self.batch(first, queue)?;
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<(), String> {
+    fn batch(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<Batch, String> {
         let shared = Arc::clone(&self.shared);
         shared.alive().map_err(|e| e.to_string())?;
         let mut txn = Txn::new(&shared, &self.room);
@@ -179,24 +177,17 @@ impl Writer {
         }
         self.company = answers.len();
         let (staged, effects) = txn.into_parts();
-        let stale = self.commit(staged)?;
-        {
-            let mut index = shared.index();
-            for effect in effects {
-                index.apply(effect);
-            }
-        }
-        shared.synced.send_replace(self.meta.mark.sequence);
-        shared.metrics[0].fetch_add(answers.len() as u64, Ordering::Relaxed);
-        for answer in answers {
-            answer();
-        }
-        shared.spool.remove(&stale);
-        Ok(())
+        let stale = self.write(staged)?;
+        Ok(Batch {
+            mark: self.meta.mark,
+            effects,
+            stale,
+            answers,
+        })
     }
 
-    /// Makes it durable; returns the spool files that no row names any more.
-    fn commit(
+    /// Gives it to sled; returns the spool files that no row names any more.
+    fn write(
         &mut self,
         staged: HashMap<Vec<u8>, Option<Vec<u8>>>,
     ) -> Result<Vec<Reference>, String> {
@@ -244,31 +235,29 @@ impl Writer {
             self.shared.spool.sync().map_err(failed("the spool"))?;
         }
         batch.insert(keys::META, meta.encode());
-        self.write(batch, meta)?;
+        self.apply(batch, meta)?;
         self.shared.metrics[1].fetch_add(1, Ordering::Relaxed);
         self.shared.metrics[2].fetch_add(rows, Ordering::Relaxed);
         Ok(stale)
     }
 
-    fn write(&mut self, batch: ::sled::Batch, meta: Meta) -> Result<(), String> {
+    fn apply(&mut self, batch: ::sled::Batch, meta: Meta) -> Result<(), String> {
         let sequence = meta.mark.sequence;
         // Before anyone can read it: readers wait for the sync of what they may have seen.
         self.shared.applied.store(sequence, Ordering::SeqCst);
         let db = &self.shared.db;
         db.apply_batch(batch).map_err(|e| format!("write: {e}"))?;
         db.flush().map_err(|e| format!("flush: {e}"))?;
-        self.file.sync_data().map_err(failed("the database"))?;
         if sequence.is_multiple_of(BLOBS_EVERY) && !super::spool::Spool::is_empty(&self.blobs) {
             return Err("sled made a blob, which it never syncs".into());
         }
-        self.anchor.write(meta.mark).map_err(failed("the anchor"))?;
         self.meta = meta;
         Ok(())
     }
 }
 
 /// Makes the end of the store of an error of the disk.
-fn failed(what: &str) -> impl FnOnce(io::Error) -> String + '_ {
+pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> String + '_ {
     move |e| format!("{what} could not be written: {e}")
 }
 
