@@ -15,10 +15,12 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-use crate::gateway::simulated::{Direction, Simulated};
+use crate::gateway::simulated::{Direction, Simulated, Written};
 use crate::outbound::Outbound;
+use crate::outbound::wishes::{self, Wishes};
 use crate::sms::{MessageId, Number, Region};
 use crate::store::{Filter, Message, PartState, State, StoreError};
+use crate::wire::pdu::hex;
 
 /// A request is a command line at most.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -55,14 +57,17 @@ pub enum Request {
     },
     /// How many there are of what.
     Stats,
-    /// Send a text.
+    /// Send a text, or data.
     Send {
         /// As people write it.
         number: String,
-        /// The text.
+        /// The text; with the wish `binary` the data, written as that says.
         text: String,
         /// In whose name.
         account: String,
+        /// Names and values, as in addresses (spec 2.1).
+        #[serde(default)]
+        wishes: Vec<(String, String)>,
     },
     /// The phones of the simulated network.
     Phones,
@@ -75,8 +80,11 @@ pub enum Request {
     Reply {
         /// Its number.
         number: String,
-        /// What it writes.
+        /// What it writes; with the wish `binary` the data, written as that says.
         text: String,
+        /// `binary`, `udh`, `pid`, `dcs`, as in `Send`.
+        #[serde(default)]
+        wishes: Vec<(String, String)>,
     },
 }
 
@@ -117,10 +125,15 @@ impl Desk {
                 number,
                 text,
                 account,
-            } => self.send(&number, &text, &account).await,
+                wishes,
+            } => self.send(&number, &text, &account, &wishes).await,
             Request::Phones => self.phones(),
             Request::Phone { number } => self.phone(&number),
-            Request::Reply { number, text } => self.reply(&number, &text).await,
+            Request::Reply {
+                number,
+                text,
+                wishes,
+            } => self.reply(&number, &text, &wishes).await,
         }
     }
 
@@ -190,11 +203,18 @@ impl Desk {
         })])
     }
 
-    async fn send(&self, number: &str, text: &str, account: &str) -> Result<Vec<Value>, Refused> {
+    async fn send(
+        &self,
+        number: &str,
+        text: &str,
+        account: &str,
+        wishes: &[(String, String)],
+    ) -> Result<Vec<Value>, Refused> {
         let number = self.number(number)?;
+        let wishes = read_wishes(wishes)?;
         match self
             .outbound
-            .submit_text(account, number, self.region, text)
+            .submit_text(account, number, self.region, text, wishes)
             .await
         {
             Ok(message) => Ok(vec![brief(&message)]),
@@ -242,26 +262,63 @@ impl Desk {
                 } else {
                     "out"
                 };
-                json!({"number": number.as_str(), "direction": direction, "text": m.text,
-                       "at": m.at.to_string(), "parts": m.parts})
+                let mut shown = json!({"number": number.as_str(), "direction": direction,
+                    "text": m.text, "at": m.at.to_string(), "parts": m.parts, "flash": m.flash,
+                    "pid": m.marks.pid, "dcs": m.marks.dcs, "meaning": m.meaning().sentences});
+                if let Some(data) = &m.data {
+                    shown["data"] = hex(data).into();
+                    shown["udh"] = hex(&m.marks.udh).into();
+                }
+                shown
             })
             .collect())
     }
 
-    async fn reply(&self, number: &str, text: &str) -> Result<Vec<Value>, Refused> {
+    async fn reply(
+        &self,
+        number: &str,
+        text: &str,
+        wishes: &[(String, String)],
+    ) -> Result<Vec<Value>, Refused> {
         self.network()?;
+        let wishes = read_wishes(wishes)?;
+        let payload = wishes.payload(text);
+        let payload = payload.map_err(|error| Refused::Usage(error.to_string()))?;
+        let written = Written {
+            text: match payload {
+                Some(_) => String::new(),
+                None => text.to_owned(),
+            },
+            payload,
+            pid: wishes.pid.unwrap_or(0),
+            dcs: wishes.dcs,
+        };
         let number = self.number(number)?;
         // The network that wrote last is the one the phone answers.
         let last = |n: &&Arc<Simulated>| n.show(&number).last().map(|m| m.at);
         let network = self.simulated.iter().max_by_key(last);
         match network {
-            Some(network) => match network.reply(&number, text, None).await {
+            Some(network) => match network.reply(&number, &written, None).await {
                 Ok(()) => Ok(vec![]),
                 Err(error) => Err(Refused::Unavailable(error.to_string())),
             },
             None => Ok(vec![]),
         }
     }
+}
+
+fn read_wishes(pairs: &[(String, String)]) -> Result<Wishes, Refused> {
+    let mut wishes = Wishes::default();
+    let usage = |error: wishes::WishError| Refused::Usage(error.to_string());
+    for (name, value) in pairs {
+        if !wishes.set(name, value).map_err(usage)? {
+            return Err(Refused::Usage(format!(
+                "{name} is nothing that can be asked"
+            )));
+        }
+    }
+    wishes.check().map_err(usage)?;
+    Ok(wishes)
 }
 
 const STATES: [State; 9] = [
@@ -328,6 +385,16 @@ fn whole(message: &Message) -> Value {
         shown
     };
     value["text"] = message.text.clone().into();
+    if let Some(payload) = &message.payload {
+        value["data"] = hex(&payload.data).into();
+        value["udh"] = hex(&payload.udh).into();
+        value["meaning"] = wishes::sentences(message).into();
+    }
+    let attributes = message.attributes;
+    value["flash"] = (message.flash || attributes.class == Some(0)).into();
+    value["message_class"] = attributes.class.into();
+    value["pid"] = attributes.pid.into();
+    value["dcs"] = attributes.dcs.into();
     value["encoding"] = message.encoding.name().into();
     value["class"] = message.class.name().into();
     value["recipient"] = message.origin.recipient.clone().into();

@@ -13,6 +13,7 @@ use crate::config;
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
 use crate::outbound::plan::{Admitted, Judgement, Plan, Planner};
+use crate::sms::Attributes;
 use crate::world::World;
 
 /// A mail file is not read further than any configuration lets a mail go.
@@ -133,13 +134,27 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
         .iter()
         .map(|s| json!({"text": s.text, "units": s.units, "udh": s.concat.map(|c| hex(c.udh()))}))
         .collect();
-    json!({
+    let mut told = json!({
         "recipient": to, "verdict": "send", "reply": "250", "sender": admitted.payer.account,
         "number": admitted.number.as_str(), "text": plan.text, "encoding": plan.encoding.name(),
-        "segments": segments, "flash": plan.flash, "confirm": plan.confirm, "at": null,
+        "segments": segments,
+        "flash": plan.flash || plan.attributes.class == Some(0), "confirm": plan.confirm, "at": null,
         "class": plan.class.name(), "gateways": plan.gateways, "rule": plan.rule,
         "price": plan.price, "notes": plan.notes,
-    })
+    });
+    if let Some(payload) = &plan.payload {
+        told["data"] = hex(payload.data.clone()).into();
+        told["udh"] = hex(payload.udh.clone()).into();
+    }
+    if plan.attributes != Attributes::default() {
+        told["pid"] = plan.attributes.pid.into();
+        told["dcs"] = plan.attributes.dcs.into();
+        told["message_class"] = plan.attributes.class.into();
+    }
+    if let Some(validity) = plan.validity {
+        told["validity"] = format!("{}m", validity.as_secs() / 60).into();
+    }
+    told
 }
 
 fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
@@ -181,6 +196,9 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
         .filter_map(Value::as_str)
     {
         writeln!(out, "  note: {note}")?;
+    }
+    if let Some(data) = line["data"].as_str() {
+        writeln!(out, "  data: {data}, header: {}", text("udh"))?;
     }
     for line in text("text").lines() {
         writeln!(out, "  | {line}")?;

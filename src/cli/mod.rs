@@ -10,6 +10,7 @@ pub mod pdu;
 pub mod phone;
 pub mod queue;
 pub mod send;
+mod special;
 pub mod store;
 
 use std::io::Write;

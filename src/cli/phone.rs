@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
+use super::special::SpecialArgs;
 use super::{Failure, Json, print};
 use crate::config;
 use crate::control::{self, Request};
@@ -35,8 +37,10 @@ enum PhoneCommand {
         /// The phone
         number: String,
         /// The text
-        #[arg(required = true)]
+        #[arg(required_unless_present = "binary")]
         text: Vec<String>,
+        #[command(flatten)]
+        special: SpecialArgs,
     },
 }
 
@@ -78,20 +82,43 @@ pub async fn run(path: &Path, args: &PhoneArgs, out: &mut dyn Write) -> Result<(
                         } else {
                             "->"
                         };
-                        writeln!(out, "{arrow} {}", line["text"].as_str().unwrap_or_default())?;
+                        writeln!(out, "{arrow} {}", words(line))?;
                     }
                 }
             }
             Ok(())
         }
-        PhoneCommand::Reply { number, text } => {
-            let text = text.join(" ");
+        PhoneCommand::Reply {
+            number,
+            text,
+            special,
+        } => {
+            let text = match special.data()? {
+                Some(_) if !text.is_empty() => {
+                    let text =
+                        "--binary and a text: an SMS is one or the other; leave the text out";
+                    return Err(Failure::usage(text));
+                }
+                Some(data) => data,
+                None => text.join(" "),
+            };
             ask(Request::Reply {
                 number: number.clone(),
                 text,
+                wishes: special.wishes(),
             })
             .await
             .map(drop)
         }
     }
+}
+
+/// The text, data in hex, and in brackets what there is to say of it.
+fn words(line: &Value) -> String {
+    let said = line["data"].as_str().or(line["text"].as_str());
+    let mut words = said.unwrap_or_default().to_owned();
+    for sentence in line["meaning"].as_array().into_iter().flatten() {
+        words += &format!(" [{}]", sentence.as_str().unwrap_or_default());
+    }
+    words
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::special::{SpecialArgs, pairs};
 use super::{Failure, Json, ask, print};
 use crate::config;
 use crate::control::Request;
@@ -15,40 +16,111 @@ const MAX_TEXT: u64 = 64 * 1024;
 /// `send …`
 #[derive(Debug, Args)]
 pub struct SendArgs {
-    /// As people write it: +15551234567, (555) 123-4567
-    number: String,
+    /// As people write it: +15551234567, (555) 123-4567; not with --to
+    #[arg(required_unless_present = "to")]
+    number: Option<String>,
     /// The text; none, or -: read it from standard input
     text: Vec<String>,
+    /// To this number (repeatable); then all the words are text
+    #[arg(long, value_name = "NUMBER")]
+    to: Vec<String>,
     /// Who sends, and pays; default: mail.admin of the configuration
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
+    /// Show it at once, do not keep it (class 0)
+    #[arg(long)]
+    flash: bool,
+    /// The message class: 0 flash, 1 phone, 2 SIM, 3 attached device
+    #[arg(long, value_name = "N", conflicts_with = "flash")]
+    class: Option<String>,
+    #[command(flatten)]
+    special: SpecialArgs,
+    /// Give up after this: 30m, 6h, 2d; default: queue.expire of the configuration
+    #[arg(long, value_name = "TIME")]
+    validity: Option<String>,
+    /// Tell the sender by mail when it is sent
+    #[arg(long)]
+    confirm: bool,
     #[command(flatten)]
     json: Json,
 }
 
 /// Does it.
 pub async fn run(path: &Path, args: &SendArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let settings = config::load(path)?;
-    let mut text = args.text.join(" ");
+    let (numbers, words) = args.numbers_and_words();
+    let text = match args.special.data()? {
+        Some(_) if !words.is_empty() => {
+            let text = "--binary and a text: an SMS is one or the other; leave the text out";
+            return Err(Failure::usage(text));
+        }
+        Some(data) => data,
+        None => said(&words)?,
+    };
+    let mut lines = Vec::new();
+    for number in numbers {
+        // Each asks anew: without a daemon the asking opens the store, and closes it.
+        let settings = config::load(path)?;
+        let account = args.from.clone().unwrap_or_else(|| settings.admin.clone());
+        let request = Request::Send {
+            number,
+            text: text.clone(),
+            account,
+            wishes: args.wishes(),
+        };
+        // What was queued before a number that is wrong is shown, whatever comes after it.
+        match ask(settings, request).await {
+            Ok(more) => lines.extend(more),
+            Err(failure) => {
+                show(out, args.json, &lines)?;
+                return Err(failure);
+            }
+        }
+    }
+    show(out, args.json, &lines)
+}
+
+impl SendArgs {
+    fn numbers_and_words(&self) -> (Vec<String>, Vec<&str>) {
+        let words = self.text.iter().map(String::as_str);
+        match (&self.number, self.to.is_empty()) {
+            (Some(number), true) => (vec![number.clone()], words.collect()),
+            (first, _) => {
+                let first = first.iter().map(String::as_str);
+                (self.to.clone(), first.chain(words).collect())
+            }
+        }
+    }
+
+    fn wishes(&self) -> Vec<(String, String)> {
+        let on = |set: bool| set.then(|| "1".to_owned());
+        let mut wishes = pairs([
+            ("flash", on(self.flash)),
+            ("class", self.class.clone()),
+            ("validity", self.validity.clone()),
+            ("confirm", on(self.confirm)),
+        ]);
+        wishes.extend(self.special.wishes());
+        wishes
+    }
+}
+
+fn said(words: &[&str]) -> Result<String, Failure> {
+    let mut text = words.join(" ");
     if text.is_empty() || text == "-" {
         text.clear();
         std::io::stdin().take(MAX_TEXT).read_to_string(&mut text)?;
     }
-    let account = args.from.clone().unwrap_or_else(|| settings.admin.clone());
-    let request = Request::Send {
-        number: args.number.clone(),
-        text,
-        account,
-    };
-    let lines = ask(settings, request).await?;
-    print(
-        out,
-        args.json,
-        &lines,
-        &[
-            ("id", "ID"),
-            ("number", "NUMBER"),
-            ("segments_total", "SEGMENTS"),
-        ],
-    )
+    Ok(text)
+}
+
+fn show(out: &mut dyn Write, json: Json, lines: &[serde_json::Value]) -> Result<(), Failure> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        ("id", "ID"),
+        ("number", "NUMBER"),
+        ("segments_total", "SEGMENTS"),
+    ];
+    print(out, json, lines, &columns)
 }

@@ -7,7 +7,7 @@ use super::problems::At;
 use super::raw;
 use super::scalars::{Judge, either};
 use super::{Gateway, domains_of};
-use crate::gateway::{Common, Concatenation, OnUnknown, modem};
+use crate::gateway::{Carries, Common, Concatenation, OnUnknown, modem};
 use crate::mail::address::{self, Recipient, Target};
 use crate::sms::{Number, Region};
 
@@ -249,6 +249,8 @@ impl Judge<'_> {
                 .from
                 .as_deref()
                 .map(|from| self.from(&at.key("from"), from, raw.reply, addresses)),
+            // Of a provider it depends on the templates, which come later.
+            carries: Carries::default(),
         }
     }
 

@@ -42,6 +42,7 @@ impl Judge<'_> {
             .as_ref()
             .map(|secret| self.secret(&at.key("secret"), secret));
         settings.allow_private = raw.allow_private.unwrap_or(false);
+        settings.common.carries = settings.carries();
         Some(settings)
     }
 

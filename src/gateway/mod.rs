@@ -23,8 +23,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::sms::{Encoding, MessageId, Number, Receipt, Segment};
+use crate::sms::{Attributes, Encoding, MessageId, Number, Receipt, Segment};
 use crate::store::{Kept, Received};
+use crate::wire::pdu::Dcs;
 
 /// What every gateway has in common (spec 6).
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +50,46 @@ pub struct Common {
     pub rates: Vec<(String, f64)>,
     /// From of the mails its SMS become, `%s` for the number; `None`: the number at the SMS domain.
     pub from: Option<String>,
+    /// What it can carry beside text.
+    pub carries: Carries,
+}
+
+/// What a gateway can carry beside text. The default is everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carries {
+    /// 8-bit data.
+    pub binary: bool,
+    /// A user data header of the sender's own, or the parts of long data.
+    pub udh: bool,
+    /// TP-DCS, and so the message class.
+    pub dcs: bool,
+    /// TP-PID.
+    pub pid: bool,
+}
+
+impl Default for Carries {
+    fn default() -> Self {
+        Self {
+            binary: true,
+            udh: true,
+            dcs: true,
+            pid: true,
+        }
+    }
+}
+
+impl Carries {
+    /// What of these needs it cannot carry, for people; `None`: all of it goes.
+    pub fn lacks(self, needs: Carries) -> Option<&'static str> {
+        [
+            (needs.binary && !self.binary, "binary data"),
+            (needs.udh && !self.udh, "a user data header"),
+            (needs.dcs && !self.dcs, "flash, a class or a DCS"),
+            (needs.pid && !self.pid, "a PID"),
+        ]
+        .into_iter()
+        .find_map(|(lacks, what)| lacks.then_some(what))
+    }
 }
 
 /// How a long text is cut.
@@ -88,14 +129,47 @@ pub struct Submission {
     pub reference: u8,
     /// An earlier attempt at this part may have gone out: ask the network to refuse duplicates.
     pub repeat: bool,
-    /// Class 0.
+    /// Class 0, if that can be: no reason to refuse it.
     pub flash: bool,
+    /// How it differs from an ordinary SMS.
+    pub attributes: Attributes,
     /// Ask for a receipt.
     pub receipt: bool,
     /// The network should give up after this.
     pub validity: Option<Duration>,
     /// The sender id to show.
     pub sender_id: Option<String>,
+}
+
+impl Submission {
+    /// The message class: the one asked for, else flash.
+    pub fn class(&self) -> Option<u8> {
+        self.attributes.class.or(self.flash.then_some(0))
+    }
+
+    /// What its gateway must be able to carry, beside text.
+    pub fn needs(&self) -> Carries {
+        let (binary, udh) = match &self.body {
+            Body::Binary { udh, .. } => (true, !udh.is_empty()),
+            Body::Segment(_) | Body::Whole { .. } => (false, false),
+        };
+        Carries {
+            binary,
+            udh,
+            dcs: self.attributes.dcs.or(self.attributes.class).is_some(),
+            pid: self.attributes.pid != 0,
+        }
+    }
+
+    /// TP-DCS for what is coded so: the one asked for, else the plainest (TS 23.038 §4).
+    pub fn dcs(&self, encoding: Encoding) -> u8 {
+        let plain = Dcs::new(encoding, false).0;
+        let fitting = match self.class() {
+            Some(class) => plain | 0x10 | class & 0x03,
+            None => plain,
+        };
+        self.attributes.dcs.unwrap_or(fitting)
+    }
 }
 
 /// What a submission carries.
@@ -111,6 +185,13 @@ pub enum Body {
         encoding: Encoding,
         /// How many segments it is by the standard's plan.
         segments: u8,
+    },
+    /// One SMS of 8-bit data.
+    Binary {
+        /// The data; with the header no more than 140 octets.
+        data: Vec<u8>,
+        /// The user data header with its length octet; empty: none.
+        udh: Vec<u8>,
     },
 }
 

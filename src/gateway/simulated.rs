@@ -1,11 +1,13 @@
 //! A phone network in the process: no message leaves it, and none costs anything.
 //!
 //! Every number has a phone. It shows what was sent to it as a phone would, the parts of a long text
-//! joined, and it can answer. The phones forget: at most [`MAX_PHONES`] are known, the one unused
+//! or of long data joined, and it can answer, with text or with data. The phones forget: at most [`MAX_PHONES`] are known, the one unused
 //! for longest is forgotten first, and each keeps its last [`MAX_MESSAGES`] messages; nothing
 //! survives a restart.
 
-use std::collections::{HashMap, VecDeque};
+mod phone;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,19 +17,18 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Body, Common, Event, Events, Gateway, Outcome, Status, Submission};
-use crate::sms::segment::{self, CutError};
-use crate::sms::{Concat, Number, Party, Receipt};
+use crate::sms::parameters::PayloadError;
+use crate::sms::segment::CutError;
+use crate::sms::{Encoding, Marks, Number, Party, Receipt, udh};
 use crate::store::{Content, Kept, Received};
+use crate::wire::pdu::Dcs;
 use crate::world::World;
+
+use phone::Phone;
+pub use phone::{Direction, MAX_MESSAGES, PhoneMessage, Written};
 
 /// How many phones are known: enough for a demonstration, 40 MB at worst.
 pub const MAX_PHONES: usize = 1000;
-
-/// How many messages a phone keeps.
-pub const MAX_MESSAGES: usize = 200;
-
-/// How many messages may be incomplete on a phone.
-const MAX_PENDING: usize = 16;
 
 /// How many receipts may wait for the path that reads them; more are dropped, as networks do.
 const MAX_RECEIPTS: usize = 1000;
@@ -47,32 +48,6 @@ pub struct PhoneSummary {
     pub last_at: Timestamp,
 }
 
-/// Which way a message went, as the phone sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// It arrived on the phone.
-    In,
-    /// The phone sent it.
-    Out,
-}
-
-/// What a phone shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PhoneMessage {
-    /// Which way.
-    pub direction: Direction,
-    /// The other end: who sent it, or whom it went to. Empty: not said.
-    pub other: String,
-    /// All of its text.
-    pub text: String,
-    /// When it arrived whole, or was sent.
-    pub at: Timestamp,
-    /// Of how many SMS it was.
-    pub parts: u8,
-    /// It was shown at once (class 0).
-    pub flash: bool,
-}
-
 /// Why a phone cannot answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
@@ -82,6 +57,9 @@ pub enum ReplyError {
     /// More than fits.
     #[error(transparent)]
     Cut(#[from] CutError),
+    /// Data that no SMS holds.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// What it sent was not kept.
     #[error("the SMS was not kept; the log says why")]
     NotKept,
@@ -98,21 +76,6 @@ pub struct Simulated {
     events: Mutex<Option<Events>>,
     receipts: mpsc::Sender<String>,
     to_report: tokio::sync::Mutex<mpsc::Receiver<String>>,
-}
-
-#[derive(Default)]
-struct Phone {
-    messages: VecDeque<PhoneMessage>,
-    pending: VecDeque<Pending>,
-    last_at: Timestamp,
-}
-
-/// A message of which some parts have come.
-struct Pending {
-    other: String,
-    concat: Concat,
-    /// By part; `None`: has not come.
-    texts: Vec<Option<String>>,
 }
 
 impl Simulated {
@@ -153,12 +116,12 @@ impl Simulated {
         messages.into_iter().flatten().cloned().collect()
     }
 
-    /// The phone sends a text to `to`, or to the gateway's own number. Returns when every SMS of it
-    /// is kept.
+    /// The phone sends a text or data to `to`, or to the gateway's own number. Returns when every SMS
+    /// of it is kept.
     pub async fn reply(
         &self,
         from: &Number,
-        text: &str,
+        what: &Written,
         to: Option<Number>,
     ) -> Result<(), ReplyError> {
         let events = self
@@ -168,37 +131,27 @@ impl Simulated {
             .clone();
         let events = events.ok_or(ReplyError::NotRunning)?;
         let to = to.or_else(|| self.common.number.clone());
-        let options = segment::Options {
-            reference: self.world.octet().into(),
-            ..segment::Options::default()
-        };
-        let segments = segment::cut(text, &options)?.segments;
-        let parts = u8::try_from(segments.len()).unwrap_or(u8::MAX);
-        for segment in segments {
+        let said = what.sms(self.world.octet())?;
+        let parts = u8::try_from(said.len()).unwrap_or(u8::MAX);
+        for (text, data, concat, marks) in said {
             let received = Received {
                 gateway: self.common.id.clone(),
                 at: self.world.now(),
                 dedupe: None,
-                raw: segment.text.clone().into_bytes(),
+                raw: data.clone().unwrap_or_else(|| text.clone().into_bytes()),
                 content: Content::Sms {
                     from: Party::Number(from.clone()),
                     to: to.clone(),
-                    text: segment.text,
-                    binary: None,
-                    concat: segment.concat,
+                    text,
+                    binary: data,
+                    concat,
+                    marks,
                     sent: Some(self.world.now()),
                 },
             };
             hand_over(&events, received).await?;
         }
-        let message = PhoneMessage {
-            direction: Direction::Out,
-            other: to.map_or_else(String::new, |to| to.to_string()),
-            text: text.to_owned(),
-            at: self.world.now(),
-            parts,
-            flash: false,
-        };
+        let message = what.shown(to.as_ref(), self.world.now(), parts);
         self.put(from, |phone| phone.keep(message));
         Ok(())
     }
@@ -225,17 +178,45 @@ impl Simulated {
     fn arrive(&self, submission: &Submission) {
         let own = self.common.number.as_ref().map(ToString::to_string);
         let other = submission.sender_id.clone().or(own).unwrap_or_default();
-        let (text, parts, concat) = match &submission.body {
-            Body::Segment(segment) => (&segment.text, 1, segment.concat),
-            Body::Whole { text, segments, .. } => (text, *segments, None),
+        let mut header = Vec::new();
+        let (text, data, parts, concat, encoding) = match &submission.body {
+            Body::Segment(segment) => (
+                segment.text.as_str(),
+                None,
+                1,
+                segment.concat,
+                segment.encoding,
+            ),
+            Body::Whole {
+                text,
+                segments,
+                encoding,
+            } => (text.as_str(), None, *segments, None, *encoding),
+            Body::Binary { data, udh } => {
+                header.clone_from(udh);
+                (
+                    "",
+                    Some(data.clone()),
+                    1,
+                    udh::concat(udh),
+                    Encoding::Binary,
+                )
+            }
         };
+        let dcs = Dcs(submission.dcs(encoding));
         let message = PhoneMessage {
             direction: Direction::In,
             other,
-            text: text.clone(),
+            text: text.to_owned(),
+            data,
+            marks: Marks {
+                pid: submission.attributes.pid,
+                dcs: Some(dcs.0),
+                udh: header,
+            },
             at: self.world.now(),
             parts,
-            flash: submission.flash,
+            flash: dcs.class() == Some(0),
         };
         self.put(&submission.number, |phone| match concat {
             None => phone.keep(message),
@@ -279,57 +260,6 @@ async fn hand_over(events: &Events, received: Received) -> Result<Kept, ReplyErr
     answer.await.map_err(|_| ReplyError::NotKept)
 }
 
-impl Phone {
-    fn keep(&mut self, message: PhoneMessage) {
-        if self.messages.len() >= MAX_MESSAGES {
-            self.messages.pop_front();
-        }
-        self.messages.push_back(message);
-    }
-
-    /// Shows a message once all of its parts are there.
-    fn join(&mut self, message: PhoneMessage, concat: Concat) {
-        let parts = usize::from(concat.parts.max(1));
-        let same = |pending: &Pending| {
-            let Concat {
-                reference,
-                wide,
-                parts,
-                ..
-            } = pending.concat;
-            pending.other == message.other
-                && (reference, wide, parts) == (concat.reference, concat.wide, concat.parts)
-        };
-        let at = self.pending.iter().position(same).unwrap_or_else(|| {
-            if self.pending.len() >= MAX_PENDING {
-                self.pending.pop_front();
-            }
-            self.pending.push_back(Pending {
-                other: message.other.clone(),
-                concat,
-                texts: vec![None; parts],
-            });
-            self.pending.len() - 1
-        });
-        let pending = &mut self.pending[at];
-        let Some(slot) = pending
-            .texts
-            .get_mut(usize::from(concat.part).wrapping_sub(1))
-        else {
-            return;
-        };
-        *slot = Some(message.text.clone());
-        if let Some(text) = pending.texts.iter().cloned().collect::<Option<String>>() {
-            self.pending.remove(at);
-            self.keep(PhoneMessage {
-                text,
-                parts: concat.parts,
-                ..message
-            });
-        }
-    }
-}
-
 #[async_trait]
 impl Gateway for Simulated {
     fn common(&self) -> &Common {
@@ -366,9 +296,11 @@ impl Gateway for Simulated {
 
 #[cfg(test)]
 mod tests {
+    use super::phone::MAX_PENDING;
     use super::*;
     use crate::gateway::{Concatenation, OnUnknown};
     use crate::sms::MessageId;
+    use crate::sms::{Payload, segment};
 
     fn number(text: &str) -> Number {
         Number::from_network(text).expect("number")
@@ -386,6 +318,7 @@ mod tests {
             throughput: None,
             rates: Vec::new(),
             from: None,
+            carries: crate::gateway::Carries::default(),
         };
         Simulated::new(common, World::real())
     }
@@ -404,6 +337,7 @@ mod tests {
             reference: 0,
             repeat: false,
             flash: false,
+            attributes: crate::sms::Attributes::default(),
             receipt: true,
             validity: None,
             sender_id: None,
@@ -440,6 +374,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_phone_shows_data_and_what_they_are() {
+        let network = network();
+        let payload = Payload {
+            data: (0..=255).collect(),
+            udh: vec![6, 5, 4, 0x0B, 0x84, 0x23, 0xF0],
+        };
+        let pieces = payload.cut(9).expect("pieces").into_iter().enumerate();
+        for (part, piece) in pieces.rev() {
+            let mut submission = submissions("+15551234567", "", 0).remove(0);
+            submission.part = part;
+            submission.body = Body::Binary {
+                data: piece.data,
+                udh: piece.udh,
+            };
+            network.submit(submission).await;
+        }
+        let shown = network.show(&number("+15551234567")).remove(0);
+        assert_eq!((shown.data.as_ref(), shown.parts), (Some(&payload.data), 2));
+        assert_eq!(
+            shown.meaning().sentences,
+            ["Binary SMS, 256 octets, ports 9200→2948 (WAP push)"]
+        );
+        let mut flash = submissions("+15551234567", "now", 0).remove(0);
+        flash.attributes.class = Some(0);
+        flash.attributes.pid = 0x41;
+        network.submit(flash).await;
+        let shown = network.show(&number("+15551234567")).remove(1);
+        assert!(shown.flash);
+        assert_eq!(
+            (shown.marks.dcs, shown.meaning().sentences.len()),
+            (Some(0x10), 2)
+        );
+    }
+
+    #[tokio::test]
     async fn memory_is_bounded() {
         let network = network();
         for i in 0..MAX_PHONES + 10 {
@@ -470,7 +439,7 @@ mod tests {
         let network = network();
         let phone = number("+15551234567");
         assert_eq!(
-            network.reply(&phone, "x", None).await,
+            network.reply(&phone, &"x".into(), None).await,
             Err(ReplyError::NotRunning)
         );
         let (events, mut inbox) = mpsc::channel(1);
@@ -497,7 +466,8 @@ mod tests {
         kept.send(Kept::New).expect("waits");
 
         let text = "ž".repeat(100);
-        let reply = network.reply(&phone, &text, None);
+        let written = text.as_str().into();
+        let reply = network.reply(&phone, &written, None);
         let take = async {
             let mut joined = String::new();
             for part in 1..=2 {
@@ -530,13 +500,14 @@ mod tests {
             (Direction::Out, text.as_str())
         );
 
-        let refused = network.reply(&phone, "lost", None);
+        let lost = "lost".into();
+        let refused = network.reply(&phone, &lost, None);
         let (refused, ()) = tokio::join!(refused, async { drop(inbox.recv().await) });
         assert_eq!(refused, Err(ReplyError::NotKept));
         stop.send(true).expect("runs");
         running.await.expect("ends");
         assert_eq!(
-            network.reply(&phone, "x", None).await,
+            network.reply(&phone, &"x".into(), None).await,
             Err(ReplyError::NotRunning)
         );
     }

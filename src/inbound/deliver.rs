@@ -16,9 +16,9 @@ use tracing::{error, info, warn};
 use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
 use super::whole::Whole;
-use super::{Inbound, Person};
+use super::{Inbound, Person, shown};
 use crate::mail::compose;
-use crate::sms::{Class, MessageId, Party, segment};
+use crate::sms::{Attributes, Class, MessageId, Party, segment};
 use crate::store::{
     Dedupe, InboundOutcome, InboundState, Link, Message, NewMessage, Origin, OutMail, State,
     StoreError,
@@ -262,7 +262,7 @@ impl Inbound {
             recipients: Vec::new(),
             why: "empty",
         };
-        if whole.text.trim().is_empty() {
+        if shown::is_empty(whole) {
             return plan;
         }
         match decision {
@@ -334,6 +334,7 @@ impl Inbound {
             .map(|id| compose::message_id(id, &settings.hostname));
         let follows = format!("SMS from {}", whole.from);
         let link = recipient.link.as_ref();
+        let shown = shown::shown(whole);
         let mail = compose::Sms {
             id: whole.id,
             hostname: &settings.hostname,
@@ -346,6 +347,7 @@ impl Inbound {
             sent: whole.sent,
             parts: whole.parts,
             text,
+            extra: shown.extra(),
             subject: match link {
                 Some(link) => Some(&link.subject),
                 None => followed.as_ref().map(|_| follows.as_str()),
@@ -411,6 +413,8 @@ impl Inbound {
             charge: None,
             number,
             text,
+            payload: None,
+            attributes: Attributes::default(),
             encoding: cut.encoding,
             segments,
             reference: self.world.octet(),

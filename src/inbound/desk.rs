@@ -15,7 +15,6 @@ use super::join::{Join, Joined};
 use super::whole::{Piece, Whole, assemble};
 use crate::sms::{MessageId, Number};
 use crate::store::{self, Content, InboundState};
-use crate::wire::pdu::hex;
 
 /// Partial mails that are remembered for their late parts.
 const MAX_FOLLOWED: usize = 10_000;
@@ -23,9 +22,6 @@ const MAX_FOLLOWED: usize = 10_000;
 /// Texts of one phone that wait for its answer. More of them do not find the answer: they go to the
 /// default recipient when their time is over.
 const MAX_ASKED: usize = 100;
-
-/// Octets of a binary message that are shown; one SMS has 140.
-const MAX_BINARY: usize = 1024;
 
 /// Something to be done, again if the store did not take it.
 pub(super) enum Work {
@@ -78,7 +74,7 @@ impl Desk {
                 Ok(piece) => match self.join.insert(now, piece) {
                     Joined::Waits => {}
                     Joined::Duplicate => work.push(Work::Duplicate(id)),
-                    Joined::Done(whole) => work.push(Work::Text(whole)),
+                    Joined::Done(whole) => work.push(Work::Text(*whole)),
                     Joined::Evicted(wholes) => {
                         warn!(event = "joining-full", texts = wholes.len());
                         work.extend(wholes.into_iter().map(Work::Text));
@@ -166,39 +162,25 @@ fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
             text,
             binary,
             concat,
+            marks,
             sent,
-        } => {
-            let text = match binary {
-                Some(octets) if !octets.is_empty() => shown(&text, &octets),
-                _ => text,
-            };
-            Ok(Piece {
-                id: row.id,
-                gateway,
-                from,
-                to,
-                text,
-                concat,
-                sent,
-                at,
-            })
-        }
+        } => Ok(Piece {
+            id: row.id,
+            gateway,
+            from,
+            to,
+            text,
+            data: binary,
+            marks,
+            concat,
+            sent,
+            at,
+        }),
         Content::Undecodable { reason } => Err(Box::new(Work::Unreadable {
             id: row.id,
             gateway,
             at,
             reason,
         })),
-    }
-}
-
-/// A payload that is no text, for people.
-fn shown(text: &str, octets: &[u8]) -> String {
-    let hex = hex(&octets[..octets.len().min(MAX_BINARY)]);
-    let binary = format!("[binary, {} octets: {hex}]", octets.len());
-    if text.is_empty() {
-        binary
-    } else {
-        format!("{text}\n{binary}")
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Join`] is pure: parts and the time go in, [`Whole`] texts come out. Parts belong together when
 //! gateway, sender, reference, its width and the count are equal. They come in any order; a part that
-//! is there already (same text, same time) is a duplicate; the same part with another text begins a
+//! is there already (same text or data, same time) is a duplicate; the same part with another text begins a
 //! new set, because senders reuse references (T34). What is not whole after the wait, or when there
 //! is no room, goes out with a mark for each part that is missing: nothing is ever dropped (T33).
 //!
@@ -44,7 +44,7 @@ pub enum Joined {
     /// It was there already: nothing to do but to forget it.
     Duplicate,
     /// It made a text whole, or is late and goes out alone.
-    Done(Whole),
+    Done(Box<Whole>),
 }
 
 /// Parts that wait for each other.
@@ -99,7 +99,7 @@ impl Join {
     /// Takes a part.
     pub fn insert(&mut self, now: Timestamp, piece: Piece) -> Joined {
         let Some(concat) = piece.concat.filter(is_possible) else {
-            return Joined::Done(alone(piece, None));
+            return Joined::Done(Box::new(alone(piece, None)));
         };
         let part = concat.part;
         let key = Key::of(&piece, concat);
@@ -115,7 +115,7 @@ impl Join {
         }
         // No set that waits misses it: it may be late, or repeated after the fact.
         if let Some(gone) = self.gone.get_mut(&key) {
-            let same = fingerprint(&piece.text, piece.sent);
+            let same = fingerprint(&piece.text, piece.data.as_deref(), piece.sent);
             match gone.parts.get(&part) {
                 // Without the network's time, the same text again may be a new message.
                 Some(&known) if known == same && piece.sent.is_some() => return Joined::Duplicate,
@@ -123,7 +123,7 @@ impl Join {
                 None => {
                     gone.parts.insert(part, same);
                     let first = gone.first;
-                    return Joined::Done(alone(piece, Some(first)));
+                    return Joined::Done(Box::new(alone(piece, Some(first))));
                 }
             }
         }
@@ -165,20 +165,16 @@ impl Join {
 
     fn add(&mut self, key: &Key, index: usize, part: u8, now: Timestamp, piece: Piece) -> Joined {
         let Some(set) = self.open.get_mut(key).and_then(|sets| sets.get_mut(index)) else {
-            return Joined::Done(alone(piece, None));
+            return Joined::Done(Box::new(alone(piece, None)));
         };
-        let share = Share {
-            id: piece.id,
-            text: piece.text,
-            sent: piece.sent,
-        };
-        set.parts.insert(part, share);
+        set.parts.insert(part, Share::from(piece));
         self.parts += 1;
         if set.parts.len() < usize::from(key.parts) {
             return Joined::Waits;
         }
         let name = set.name;
-        self.close(name, now).map_or(Joined::Waits, Joined::Done)
+        let whole = self.close(name, now);
+        whole.map_or(Joined::Waits, |whole| Joined::Done(Box::new(whole)))
     }
 
     fn open_set(&mut self, key: Key, part: u8, now: Timestamp, piece: Piece) -> Joined {
@@ -191,17 +187,11 @@ impl Join {
             .entry(key.from.clone())
             .or_default()
             .insert(name);
-        let share = Share {
-            id: piece.id,
-            text: piece.text,
-            sent: piece.sent,
-        };
-        let parts = BTreeMap::from([(part, share)]);
         let set = Set {
             name,
             since: piece.at,
-            to: piece.to,
-            parts,
+            to: piece.to.clone(),
+            parts: BTreeMap::from([(part, Share::from(piece))]),
         };
         self.open.entry(key).or_default().push(set);
         if evicted.is_empty() {
@@ -248,7 +238,7 @@ impl Join {
         let prints = set
             .parts
             .iter()
-            .map(|(&n, s)| (n, fingerprint(&s.text, s.sent)))
+            .map(|(&n, s)| (n, fingerprint(&s.text, s.data.as_deref(), s.sent)))
             .collect();
         if self.gone_order.len() >= MAX_GONE {
             self.forget_oldest();
@@ -282,7 +272,9 @@ enum Place {
 }
 
 fn holder(sets: &[Set], part: u8, piece: &Piece) -> Option<Place> {
-    let same = |share: &Share| share.text == piece.text && share.sent == piece.sent;
+    let same = |share: &Share| {
+        share.text == piece.text && share.data == piece.data && share.sent == piece.sent
+    };
     if sets
         .iter()
         .any(|set| set.parts.get(&part).is_some_and(same))
@@ -294,10 +286,10 @@ fn holder(sets: &[Set], part: u8, piece: &Piece) -> Option<Place> {
         .map(Place::Free)
 }
 
-fn fingerprint(text: &str, sent: Option<Timestamp>) -> u64 {
+fn fingerprint(text: &str, data: Option<&[u8]>, sent: Option<Timestamp>) -> u64 {
     // SipHash without a key: a collision, made or met, costs a late duplicate its mail, no more.
     let mut hasher = DefaultHasher::new();
-    (text, sent).hash(&mut hasher);
+    (text, data, sent).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -323,6 +315,8 @@ mod tests {
             gateway: "hall".to_owned(),
             from: Party::Number(number("+15551234567")),
             text: text.to_owned(),
+            data: None,
+            marks: crate::sms::Marks::default(),
             to: None,
             concat: Some(Concat {
                 reference,
@@ -337,7 +331,7 @@ mod tests {
 
     fn done(joined: Joined) -> Option<Whole> {
         match joined {
-            Joined::Done(whole) => Some(whole),
+            Joined::Done(whole) => Some(*whole),
             Joined::Waits | Joined::Duplicate => None,
             Joined::Evicted(_) => panic!("there was room"),
         }
@@ -420,6 +414,32 @@ mod tests {
             &[],
             &["[part 1 of 5 missing]\nb\n[parts 3 to 5 of 5 missing]\n"],
         );
+    }
+
+    #[test]
+    fn data_join_and_never_over_a_gap() {
+        let mut join = Join::new(HOUR);
+        let data = |row, part, octets: &[u8]| Piece {
+            data: Some(octets.to_vec()),
+            ..piece(row, 7, part, 4, "")
+        };
+        let runs = |whole: Whole| -> Vec<_> {
+            let runs = whole.data.into_iter();
+            runs.map(|run| (run.first, run.octets)).collect()
+        };
+        for (row, part, octets) in [(1, 4, &b"d"[..]), (2, 1, b"a"), (3, 3, b""), (4, 1, b"a")] {
+            let joined = join.insert(at(1), data(row, part, octets));
+            assert!(matches!(joined, Joined::Waits | Joined::Duplicate));
+        }
+        let whole = done(join.insert(at(2), data(5, 2, b"\x00b"))).expect("whole");
+        assert_eq!(runs(whole), [(1, b"a\x00bd".to_vec())]);
+        for (row, part) in [(10, 1), (11, 2), (12, 4)] {
+            let joined = join.insert(at(10), data(row, part, &[part]));
+            assert_eq!(joined, Joined::Waits);
+        }
+        let partial = join.expired(at(4000)).remove(0);
+        assert_eq!(partial.text, "[part 3 of 4 missing]\n");
+        assert_eq!(runs(partial), [(1, vec![1, 2]), (4, vec![4])]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod deliver;
 mod desk;
 pub mod join;
 pub mod keep;
+mod shown;
 pub mod whole;
 
 use std::collections::HashMap;

@@ -1,12 +1,13 @@
 //! The parts of an SMS, and the text they make (spec 8.1; TS 23.040 §9.2.3.24.1).
 //!
-//! Pure. Parts join without a blank; a part that is missing leaves a mark on a line of its own.
+//! Pure. Parts join without a blank; a part that is missing leaves a mark on a line of its own. Data
+//! join too, octet to octet, and never over a gap.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::sms::{Concat, MessageId, Number, Party};
+use crate::sms::{Concat, Marks, MessageId, Number, Party};
 
 /// One part, as much of it as matters here.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,10 @@ pub struct Piece {
     pub to: Option<Number>,
     /// Its share of the text.
     pub text: String,
+    /// Its share of the data, when it is no text.
+    pub data: Option<Vec<u8>>,
+    /// What it said beside that.
+    pub marks: Marks,
     /// Where it stands; `None`: it is all there is.
     pub concat: Option<Concat>,
     /// The service centre's time.
@@ -46,10 +51,23 @@ pub struct Whole {
     pub sent: Timestamp,
     /// The text, with a mark for each missing part.
     pub text: String,
+    /// The data, one run if no part of them is missing; none: it is a text.
+    pub data: Vec<Run>,
+    /// What the first part that is there said beside that.
+    pub marks: Marks,
     /// How many parts are there, and of how many.
     pub parts: (u8, u8),
     /// It came late: the id of the first part of what went out before.
     pub follows: Option<MessageId>,
+}
+
+/// Data of parts that follow each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The first of those parts, from 1.
+    pub first: u8,
+    /// The data.
+    pub octets: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +108,21 @@ pub(super) struct Set {
 pub(super) struct Share {
     pub(super) id: MessageId,
     pub(super) text: String,
+    pub(super) data: Option<Vec<u8>>,
+    pub(super) marks: Marks,
     pub(super) sent: Option<Timestamp>,
+}
+
+impl From<Piece> for Share {
+    fn from(piece: Piece) -> Self {
+        Self {
+            id: piece.id,
+            text: piece.text,
+            data: piece.data,
+            marks: piece.marks,
+            sent: piece.sent,
+        }
+    }
 }
 
 pub(super) fn is_possible(concat: &Concat) -> bool {
@@ -107,14 +139,7 @@ pub fn assemble(pieces: Vec<Piece>) -> Option<Whole> {
     let (since, to) = (first.at, first.to.clone());
     let share = |piece: Piece| {
         let part = piece.concat.map_or(1, |concat| concat.part);
-        (
-            part,
-            Share {
-                id: piece.id,
-                text: piece.text,
-                sent: piece.sent,
-            },
-        )
+        (part, Share::from(piece))
     };
     let parts = pieces.into_iter().map(share).collect();
     Some(join(
@@ -144,6 +169,15 @@ pub(super) fn alone(piece: Piece, follows: Option<MessageId>) -> Whole {
         to: piece.to,
         sent: piece.sent.unwrap_or(piece.at),
         text,
+        data: piece
+            .data
+            .map(|octets| Run {
+                first: part,
+                octets,
+            })
+            .into_iter()
+            .collect(),
+        marks: piece.marks,
         parts: (1, parts),
         follows,
     }
@@ -151,19 +185,33 @@ pub(super) fn alone(piece: Piece, follows: Option<MessageId>) -> Whole {
 
 pub(super) fn join(key: &Key, set: Set) -> Whole {
     let mut text = String::new();
+    let mut data: Vec<Run> = Vec::new();
     let mut missing = None;
+    // The part before this one ended the last run.
+    let mut goes_on = false;
     for part in 1..=key.parts {
-        match set.parts.get(&part) {
-            Some(share) => {
-                mark(&mut text, missing.take(), part - 1, key.parts);
-                text.push_str(&share.text);
-            }
-            None => missing = missing.or(Some(part)),
+        let Some(share) = set.parts.get(&part) else {
+            missing = missing.or(Some(part));
+            goes_on = false;
+            continue;
+        };
+        mark(&mut text, missing.take(), part - 1, key.parts);
+        text.push_str(&share.text);
+        match (&share.data, data.last_mut()) {
+            (Some(octets), Some(run)) if goes_on => run.octets.extend(octets),
+            (Some(octets), _) => data.push(Run {
+                first: part,
+                octets: octets.clone(),
+            }),
+            (None, _) => {}
         }
+        goes_on = share.data.is_some();
     }
     mark(&mut text, missing, key.parts, key.parts);
     let have = u8::try_from(set.parts.len()).unwrap_or(key.parts);
     let sent = set.parts.values().find_map(|share| share.sent);
+    let first = set.parts.values().next();
+    let marks = first.map_or_else(Marks::default, |share| share.marks.clone());
     let ids: Vec<MessageId> = set.parts.into_values().map(|share| share.id).collect();
     Whole {
         // A set is never without a part.
@@ -177,6 +225,8 @@ pub(super) fn join(key: &Key, set: Set) -> Whole {
         to: set.to,
         sent: sent.unwrap_or(set.since),
         text,
+        data,
+        marks,
         parts: (have, key.parts),
         follows: None,
     }

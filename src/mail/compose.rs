@@ -5,9 +5,12 @@
 //! own address, their lines end CRLF, and no line holds a bare CR or LF (T18). The same input gives
 //! the same octets, so a repeat is the same mail.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
+use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
 
@@ -17,6 +20,12 @@ use crate::sms::{MessageId, Party};
 
 /// Local part of the From of an SMS that came from a name: replies to it are refused at RCPT.
 pub const NO_REPLY: &str = "no-reply";
+
+/// The octets of an SMS in hex, with room to spare.
+const MAX_FIELD: usize = 300;
+
+/// RFC 2045 §6.8.
+const BASE64_LINE: usize = 76;
 
 /// A longer subject is no subject (and reading programs cut it).
 const MAX_SUBJECT: usize = 200;
@@ -29,6 +38,28 @@ const MAX_MESSAGE_ID: usize = 250;
 
 /// A mail that is sent on inside another is not longer than this; ours never are.
 const MAX_ORIGINAL: usize = 1 << 20;
+
+/// What an SMS that is no plain text brings into its mail. The default is nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extra<'a> {
+    /// What it is, a sentence for each thing.
+    pub sentences: &'a [String],
+    /// Header fields and their values, letters, digits and blanks.
+    pub fields: &'a [(&'static str, String)],
+    /// Its data.
+    pub files: &'a [Attachment],
+}
+
+/// A file that goes with a mail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attachment {
+    /// What it is called: ASCII.
+    pub name: String,
+    /// What it is; a `text/` is UTF-8.
+    pub media_type: &'static str,
+    /// It.
+    pub octets: Vec<u8>,
+}
 
 /// An SMS on its way into a mail.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +86,8 @@ pub struct Sms<'a> {
     pub parts: (u8, u8),
     /// The text.
     pub text: &'a str,
+    /// What there is beside it.
+    pub extra: Extra<'a>,
     /// The subject of the mail it answers.
     pub subject: Option<&'a str>,
     /// The Message-ID of the mail it answers or follows, without `<>`.
@@ -90,13 +123,49 @@ pub fn sms(sms: &Sms) -> Vec<u8> {
     } else {
         format!("{have} of {of}")
     };
-    automatic(mail, "auto-generated", sms.hostname)
+    let mut mail = automatic(mail, "auto-generated", sms.hostname)
         .header("X-SMS-Number", plain(phone_part(&who)))
         .header("X-SMS-Gateway", plain(phone_part(sms.gateway)))
-        .header("X-SMS-Parts", plain(parts))
-        .text_body(body(sms.text))
-        .write_to_vec()
-        .unwrap_or_default()
+        .header("X-SMS-Parts", plain(parts));
+    for (name, value) in sms.extra.fields {
+        mail = mail.header(*name, plain(line(value, MAX_FIELD)));
+    }
+    let text = body(&with_sentences(sms.text, sms.extra.sentences));
+    if sms.extra.files.is_empty() {
+        return mail.text_body(text).write_to_vec().unwrap_or_default();
+    }
+    let mut parts = vec![MimePart::new("text/plain", text)];
+    parts.extend(sms.extra.files.iter().map(attached));
+    // Of its own, so that the same SMS is the same mail; base64 and our text have no line like it.
+    let boundary = format!("=_sms-{}", sms.id);
+    let mixed = ContentType::new("multipart/mixed").attribute("boundary", boundary);
+    let mail = mail.body(MimePart::new(mixed, parts));
+    mail.write_to_vec().unwrap_or_default()
+}
+
+/// The text, and what there is to say of it on lines of their own.
+fn with_sentences(text: &str, sentences: &[String]) -> String {
+    let said: Vec<String> = sentences.iter().map(|s| format!("[{s}]")).collect();
+    match (text.trim().is_empty(), said.is_empty()) {
+        (_, true) => text.to_owned(),
+        (true, false) => said.join("\n"),
+        (false, false) => format!("{}\n\n{}", text.trim_end(), said.join("\n")),
+    }
+}
+
+fn attached(file: &Attachment) -> MimePart<'_> {
+    let kind = ContentType::new(file.media_type);
+    let kind = match file.media_type.starts_with("text/") {
+        true => kind.attribute("charset", "utf-8"),
+        false => kind,
+    };
+    // Always base64, whatever the builder thinks of the octets: a bare CR or LF among them would stand
+    // on a line of the mail (T18).
+    let coded = STANDARD.encode(&file.octets).into_bytes();
+    let lines: Vec<&[u8]> = coded.chunks(BASE64_LINE).collect();
+    let part = MimePart::new(kind, BodyPart::Binary(lines.join(&b"\r\n"[..]).into()));
+    part.attachment(file.name.as_str())
+        .transfer_encoding("base64")
 }
 
 /// A note of ours, as to the admin.
@@ -306,6 +375,7 @@ mod tests {
             sent: at(),
             parts: (1, 1),
             text,
+            extra: Extra::default(),
             subject: None,
             answers: None,
         }
@@ -341,6 +411,71 @@ mod tests {
             id(1)
         );
         assert_eq!(String::from_utf8(mail).expect("text"), expected);
+    }
+
+    #[test]
+    fn data_go_with_the_mail() {
+        let from = phone();
+        let sentences = ["Binary SMS, 3 octets, ports 0→9204 (vCard)".to_owned()];
+        let fields = [("X-SMS-UDH", "06050423F40000".repeat(20))];
+        let file = |name: &str, media_type, octets: &[u8]| Attachment {
+            name: name.to_owned(),
+            media_type,
+            octets: octets.to_vec(),
+        };
+        let files = [
+            file(
+                "sms.vcf",
+                "text/vcard",
+                "BEGIN:VCARD\nN:Ž\nEND:VCARD".as_bytes(),
+            ),
+            file("sms.bin", "application/octet-stream", &[0, 13, 255]),
+        ];
+        let extra = Extra {
+            sentences: &sentences,
+            fields: &fields,
+            files: &files,
+        };
+        let example = Sms {
+            extra,
+            ..example(&from, "")
+        };
+        let mail = sms(&example);
+        assert_eq!(mail, sms(&example), "a repeat is the same mail");
+        let parsed = MessageParser::new().parse(&mail).expect("a mail");
+        let text = parsed.body_text(0).expect("a text");
+        assert_eq!(
+            text.trim_end(),
+            "[Binary SMS, 3 octets, ports 0→9204 (vCard)]"
+        );
+        let found: Vec<_> = parsed
+            .attachments()
+            .map(|part| {
+                use mail_parser::MimeHeaders;
+                let kind = part.content_type().expect("a type");
+                let kind = format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default());
+                let name = part.attachment_name().unwrap_or_default().to_owned();
+                (name, kind, part.contents().to_vec())
+            })
+            .collect();
+        let expected = files
+            .clone()
+            .map(|f| (f.name, f.media_type.to_owned(), f.octets));
+        assert_eq!(found, expected);
+        assert!(mail.split(|&b| b == b'\n').all(|line| line.len() < 998));
+        // A text keeps its place before the words.
+        let said = Sms {
+            extra: Extra {
+                files: &[],
+                ..extra
+            },
+            text: "hi\n",
+            ..example
+        };
+        let mail = sms(&said);
+        let parsed = MessageParser::new().parse(&mail).expect("a mail");
+        let text = parsed.body_text(0).expect("a text").replace("\r\n", "\n");
+        assert_eq!(text, "hi\n\n[Binary SMS, 3 octets, ports 0→9204 (vCard)]\n");
     }
 
     #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -187,6 +188,8 @@ impl Outbound {
             charge: Some(charge),
             number: to.number,
             text: plan.text,
+            payload: plan.payload,
+            attributes: plan.attributes,
             encoding: plan.encoding,
             segments,
             reference: plan.reference,
@@ -206,10 +209,16 @@ impl Outbound {
             parts: Vec::new(),
             attempts: 0,
             next_attempt: now,
-            expires: now + self.settings.expire,
+            expires: now + self.life(plan.validity),
             warned: false,
             error: None,
         }
+    }
+
+    /// How long a message may wait: as its sender wishes, and never longer than the queue keeps any.
+    fn life(&self, wish: Option<Duration>) -> SignedDuration {
+        let wish = wish.and_then(|wish| SignedDuration::try_from(wish).ok());
+        wish.map_or(self.settings.expire, |wish| wish.min(self.settings.expire))
     }
 
     /// Where reports on a mail go: to the account; nowhere for a list's mail (spec 7.3).

@@ -15,11 +15,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::settle::{Consequences, later};
+use super::wishes::{MAX_VALIDITY, MIN_VALIDITY};
 use super::{Outbound, notify, plan};
 use crate::gateway::{
     Body, Common, Concatenation, Gateway, OnUnknown, Outcome, Status, Submission,
 };
 use crate::route::{self, Candidate, Choice, Wish};
+use crate::sms::parameters::Piece;
 use crate::sms::{Concat, Number, Receipt, Segment, Shifts};
 use crate::store::{
     Kept, Link, Message, Origin, OutMail, PartState, Queue, Settlement, State, StoreError,
@@ -387,7 +389,7 @@ impl Dispatcher {
             .begin_attempt(now, message.clone(), link)
             .await?;
         // The attempt is on disk: only now may an octet leave.
-        let outcome = submit(lane, submission(&message, part, common)).await;
+        let outcome = submit(lane, submission(&message, part, common, now)).await;
         self.settle(message, part, outcome, common).await?;
         drop(place);
         Ok(())
@@ -538,10 +540,38 @@ fn link(message: &Message, common: &Common, at: jiff::Timestamp) -> Link {
     }
 }
 
-fn submission(message: &Message, part: usize, common: &Common) -> Submission {
+fn submission(message: &Message, part: usize, common: &Common, now: jiff::Timestamp) -> Submission {
+    Submission {
+        id: message.id,
+        part,
+        number: message.number.clone(),
+        body: body(message, part, common),
+        reference: message.reference.wrapping_add(part as u8),
+        repeat: message.parts[part].unknowns > 0,
+        flash: message.flash,
+        attributes: message.attributes,
+        receipt: message.confirm,
+        validity: Some(left(message, now)),
+        sender_id: message.sender_id.clone(),
+    }
+}
+
+/// How long the network may try: as long as we would, as far as it can be told.
+fn left(message: &Message, now: jiff::Timestamp) -> Duration {
+    let left = message.expires.duration_since(now);
+    let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+    left.clamp(MIN_VALIDITY, MAX_VALIDITY)
+}
+
+/// What of a message goes in one submission.
+fn body(message: &Message, part: usize, common: &Common) -> Body {
+    if let Some(piece) = plan::pieces(message).into_iter().nth(part) {
+        let Piece { data, udh } = piece;
+        return Body::Binary { data, udh };
+    }
     let text = message.parts[part].text.clone();
     let count = message.parts.len();
-    let body = match common.concat {
+    match common.concat {
         Concatenation::Provider => Body::Whole {
             text,
             encoding: message.encoding,
@@ -559,18 +589,6 @@ fn submission(message: &Message, part: usize, common: &Common) -> Submission {
             }),
             shifts: Shifts::default(),
         }),
-    };
-    Submission {
-        id: message.id,
-        part,
-        number: message.number.clone(),
-        body,
-        reference: message.reference.wrapping_add(part as u8),
-        repeat: message.parts[part].unknowns > 0,
-        flash: message.flash,
-        receipt: message.confirm,
-        validity: None,
-        sender_id: message.sender_id.clone(),
     }
 }
 

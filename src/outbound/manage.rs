@@ -1,6 +1,7 @@
 //! What an admin does to messages, and messages that an admin sends.
 
 use super::settle::Consequences;
+use super::wishes::Wishes;
 use super::{Outbound, plan};
 use crate::access::Payer;
 use crate::mail::text::MailText;
@@ -49,6 +50,26 @@ impl Outbound {
         self.write(message, then).await.map_err(|e| e.to_string())
     }
 
+    /// A validity that the queue would cut short is refused, not cut.
+    pub(super) fn within_life(&self, wishes: &Wishes) -> Result<(), Reply> {
+        let longest = self.settings.expire.unsigned_abs();
+        match wishes.validity {
+            Some(wish) if wish > longest => {
+                let minutes = longest.as_secs() / 60;
+                let longest = match minutes % 60 {
+                    0 => format!("{}h", minutes / 60),
+                    _ => format!("{minutes}m"),
+                };
+                let text = format!(
+                    "validity: the queue keeps no message longer than {longest} (queue.expire); \
+                     write {longest} or less"
+                );
+                Err(Reply::new(550, "5.1.3", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn not_leased(&self, message: &Message) -> Result<(), String> {
         match self.store.is_leased(message.id) {
             true => Err(format!("message {} is being sent just now", message.id)),
@@ -56,14 +77,18 @@ impl Outbound {
         }
     }
 
-    /// Queues a text in the name of `account`, with the checks that its mail would meet.
+    /// Queues a text, or the data it is, in the name of `account`, with the checks that its mail would
+    /// meet.
     pub async fn submit_text(
         &self,
         account: &str,
         number: Number,
         region: Region,
         text: &str,
+        wishes: Wishes,
     ) -> Result<Message, Reply> {
+        let binary = wishes.binary.is_some();
+        self.within_life(&wishes)?;
         let now = self.world.now();
         let envelope = Envelope {
             sender: account.to_owned(),
@@ -72,12 +97,16 @@ impl Outbound {
         };
         let payer: Payer = self.planner.access.who(&envelope, None, &number, now)?;
         let number = self.planner.destinations.check(number, region)?;
-        let to = plan::Admitted { number, payer };
+        let to = plan::Admitted {
+            number,
+            payer,
+            wishes,
+        };
         let mail = MailText {
             text: text.to_owned(),
             ..MailText::default()
         };
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && !binary {
             return Err(Reply::new(554, "5.6.0", "there is no text to send"));
         }
         let plan = self.planner.plan(&mail, &to)?;

@@ -10,6 +10,7 @@ pub mod manage;
 pub mod notify;
 pub mod plan;
 pub mod settle;
+pub mod wishes;
 
 use std::sync::Arc;
 

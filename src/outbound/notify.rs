@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::wishes;
 use crate::mail::Reply;
 use crate::mail::report::{Action, Fate, Letterhead, Report};
 use crate::mail::text::RawMail;
@@ -150,7 +151,9 @@ pub fn cut(writer: &Writer, world: &World, message: &Message) -> Option<OutMail>
     let to = message.origin.report_to.as_deref()?;
     let text = format!(
         "Your SMS to {} was too long and was cut to {} segments. This is what was sent:\n\n{}\n",
-        message.number, message.segments, message.text
+        message.number,
+        message.segments,
+        wishes::shown(message)
     );
     let subject = format!(
         "SMS cut to {} segments: {}",
@@ -224,7 +227,7 @@ fn letter(message: &Message, cause: Cause, reason: &str) -> String {
     format!(
         "{head}{}\n\n> {}\n",
         progress(message),
-        message.text.replace('\n', "\n> ")
+        wishes::shown(message).replace('\n', "\n> ")
     )
 }
 

@@ -1,12 +1,15 @@
 //! What a mail to a recipient means: who pays, which text in which segments, through which gateways;
 //! or why not. Pure: `accept`, `explain` and the preview all ask here, and there is no second way.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::wishes::{WishError, Wishes};
 use crate::access::destinations::Destinations;
 use crate::access::{Access, Confirm, Payer};
-use crate::gateway::{Common, Concatenation};
+use crate::gateway::{Carries, Common, Concatenation};
 use crate::mail::address::{self, Target};
 use crate::mail::compose::NO_REPLY;
 use crate::mail::text::{self, AutoSubmitted, MailText, RawMail};
@@ -15,8 +18,9 @@ use crate::rules::{Action, Facts, OutgoingRule, Strategy};
 use crate::sms::alphabet::Fold;
 use crate::sms::clean::clean;
 use crate::sms::numbered::numbered;
+use crate::sms::parameters::Piece;
 use crate::sms::segment::{self, Coding, CutError};
-use crate::sms::{Class, Encoding, Number, Segment};
+use crate::sms::{Attributes, Class, Encoding, Number, Payload, Segment};
 use crate::store::{Message, Part, PartState};
 
 /// All that decides: the configuration, ready to be asked.
@@ -55,6 +59,8 @@ pub struct Admitted {
     pub number: Number,
     /// Who pays.
     pub payer: Payer,
+    /// What the sender asks beside that.
+    pub wishes: Wishes,
 }
 
 /// A RCPT argument, judged.
@@ -69,8 +75,14 @@ pub enum Judgement {
 /// What will be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The text as the phone shall show it.
+    /// The text as the phone shall show it; empty beside a payload.
     pub text: String,
+    /// What goes in the place of a text.
+    pub payload: Option<Payload>,
+    /// How it differs from an ordinary SMS.
+    pub attributes: Attributes,
+    /// Give up after this, if it is shorter than usual.
+    pub validity: Option<Duration>,
     /// How it goes on the air.
     pub encoding: Encoding,
     /// The standard's plan: what is counted.
@@ -149,7 +161,11 @@ impl Planner {
             .access
             .who(envelope, original(esmtp).as_deref(), &number, now)?;
         let number = self.destinations.check(number, domain.region)?;
-        Ok(Admitted { number, payer })
+        Ok(Admitted {
+            number,
+            payer,
+            wishes: Wishes::default(),
+        })
     }
 
     fn mobile_of(&self, local: &str, domain: &address::Domain) -> Result<Number, Reply> {
@@ -202,61 +218,123 @@ impl Planner {
                 Strategy::Balance,
             ),
         };
-        let mut gateways = self.able(&pinned);
+        let reference = reference(mail, to);
+        let mut notes = mail.notes.clone();
+        let content = self.content(mail, to, reference, &mut notes)?;
+        let header = content.pieces.iter().any(|piece| !piece.udh.is_empty());
+        let wanted = self.active(&pinned);
+        let (mut gateways, unable) = able(&wanted, to.wishes.needs(header));
         if gateways.is_empty() {
-            return Err(Reply::new(
-                550,
-                "5.7.1",
-                "no gateway can carry this message",
-            ));
+            return Err(Reply::new(550, "5.7.1", nobody(&unable)));
+        }
+        if mail.flash && to.wishes.class.is_none() {
+            let dcs = |id: &String| wanted.iter().any(|g| g.id == *id && g.carries.dcs);
+            if !gateways.iter().any(dcs) {
+                notes.push("no gateway here can show it at once: it is an ordinary SMS".into());
+            }
         }
         if strategy == Strategy::Cheapest {
             let price = |id: &String| self.rate(id, &to.number).unwrap_or(f64::MAX);
             gateways.sort_by(|a, b| price(a).total_cmp(&price(b)));
         }
-        let reference = reference(mail, to);
-        let options = segment::Options {
-            fold: self.fold,
-            coding: Coding::Auto,
-            reference: reference.into(),
-            wide: false,
-        };
-        let mut notes = mail.notes.clone();
-        let clean = clean(&mail.text);
-        let (text, cut) = self.within(&clean, policy.max_segments, &options)?;
-        let done = segment::cut(&text, &options).map_err(unsendable)?;
-        if cut {
-            notes.push(format!("cut to {} segments", policy.max_segments));
-        }
-        if done.folded {
-            notes.push("characters replaced by plain ones to save segments".into());
-        }
-        if let Some(c) = done.forced_ucs2 {
-            notes.push(format!(
-                "{c} is not in the GSM alphabet: 70 characters a segment, not 160"
-            ));
-        }
         let price = gateways.first().and_then(|id| self.rate(id, &to.number));
+        let confirm = mail.confirm || to.wishes.confirm;
+        if to.wishes.confirm && policy.confirm == Confirm::Never {
+            notes.push("no confirmation: this account has them switched off".into());
+        }
         Ok(Plan {
-            text: done.segments.iter().map(|s| s.text.as_str()).collect(),
-            encoding: done.encoding,
-            price: price.map(|rate| rate * done.segments.len() as f64),
-            segments: done.segments,
+            text: content.text,
+            payload: content.payload,
+            attributes: to.wishes.attributes(),
+            validity: to.wishes.validity,
+            encoding: content.encoding,
+            price: price.map(|rate| rate * content.segments.len() as f64),
+            segments: content.segments,
             reference,
             flash: mail.flash,
             confirm: match policy.confirm {
-                Confirm::Asked => mail.confirm,
+                Confirm::Asked => confirm,
                 Confirm::Always => true,
                 Confirm::Never => false,
             },
             class: policy.class,
             sender_id: policy.sender_ids.first().cloned(),
-            pinned: !pinned.is_empty(),
+            // Whoever cannot carry it must not get it later either.
+            pinned: !pinned.is_empty() || !unable.is_empty(),
             in_order: strategy != Strategy::Balance,
             gateways,
             rule: rule.map(|index| index + 1),
-            cut,
+            cut: content.cut,
             notes,
+        })
+    }
+
+    /// What goes on the air: the mail's text, or the data that it is.
+    fn content(
+        &self,
+        mail: &MailText,
+        to: &Admitted,
+        reference: u8,
+        notes: &mut Vec<String>,
+    ) -> Result<Content, Reply> {
+        let max = to.payer.policy.max_segments;
+        to.wishes.check().map_err(unwished)?;
+        if let Some(payload) = to.wishes.payload(&mail.text).map_err(unwished)? {
+            let pieces = payload.cut(reference);
+            let pieces = pieces.map_err(|e| Reply::new(554, "5.6.0", e.to_string()))?;
+            // Half of a text is better than none; half of data is nothing.
+            if pieces.len() > max.into() {
+                let text = format!(
+                    "the data take {} SMS; you may send {max} at a time",
+                    pieces.len()
+                );
+                return Err(Reply::new(550, "5.7.1", text));
+            }
+            return Ok(Content {
+                text: String::new(),
+                payload: Some(payload),
+                encoding: Encoding::Binary,
+                segments: pieces.iter().map(Piece::segment).collect(),
+                pieces,
+                cut: false,
+            });
+        }
+        let options = segment::Options {
+            fold: self.fold,
+            coding: to.wishes.coding(),
+            reference: reference.into(),
+            ..segment::Options::default()
+        };
+        let clean = clean(&mail.text);
+        let counted = segment::count(&clean, &options);
+        if let (Some(dcs), Err(CutError::NotGsm7(c))) = (to.wishes.dcs, counted) {
+            let text = format!(
+                "dcs={dcs:#04x}: means GSM 7-bit, and the text has U+{:04X}, which that has not; \
+                 leave dcs out, or write one of UCS-2, as 0x08",
+                u32::from(c)
+            );
+            return Err(Reply::new(550, "5.1.3", text));
+        }
+        let (text, cut) = self.within(&clean, max, &options)?;
+        let done = segment::cut(&text, &options).map_err(unsendable)?;
+        if cut {
+            notes.push(format!("cut to {max} segments"));
+        }
+        if done.folded {
+            notes.push("characters replaced by plain ones to save segments".into());
+        }
+        if let Some(c) = done.forced_ucs2.first() {
+            notes.push(format!(
+                "{c} is not in the GSM alphabet: 70 characters a segment, not 160"
+            ));
+        }
+        Ok(Content {
+            text: done.segments.iter().map(|s| s.text.as_str()).collect(),
+            payload: None,
+            encoding: done.encoding,
+            segments: done.segments,
+            pieces: Vec::new(),
+            cut,
         })
     }
 
@@ -280,17 +358,12 @@ impl Planner {
     }
 
     /// Of the wanted gateways those that are active; all of them when none is wanted.
-    fn able(&self, wanted: &[String]) -> Vec<String> {
-        let ids = self.gateways.iter().map(|g| g.id.clone());
+    fn active(&self, wanted: &[String]) -> Vec<&Common> {
         if wanted.is_empty() {
-            return ids.collect();
+            return self.gateways.iter().collect();
         }
-        let active: Vec<String> = ids.collect();
-        wanted
-            .iter()
-            .filter(|id| active.contains(id))
-            .cloned()
-            .collect()
+        let active = |id: &String| self.gateways.iter().find(|g| g.id == *id);
+        wanted.iter().filter_map(active).collect()
     }
 
     fn rate(&self, gateway: &str, number: &Number) -> Option<f64> {
@@ -301,6 +374,49 @@ impl Planner {
         matching
             .max_by_key(|(prefix, _)| prefix.len())
             .map(|(_, rate)| *rate)
+    }
+}
+
+/// What goes on the air.
+struct Content {
+    text: String,
+    payload: Option<Payload>,
+    encoding: Encoding,
+    segments: Vec<Segment>,
+    /// The SMS of the payload.
+    pieces: Vec<Piece>,
+    cut: bool,
+}
+
+/// The gateways that carry what is needed, and what each of the others lacks.
+fn able<'a>(
+    gateways: &[&'a Common],
+    needs: Carries,
+) -> (Vec<String>, Vec<(&'a str, &'static str)>) {
+    let (mut able, mut unable) = (Vec::new(), Vec::new());
+    for gateway in gateways {
+        match gateway.carries.lacks(needs) {
+            None => able.push(gateway.id.clone()),
+            Some(what) => unable.push((gateway.id.as_str(), what)),
+        }
+    }
+    (able, unable)
+}
+
+/// Why no gateway is left.
+fn nobody(unable: &[(&str, &str)]) -> String {
+    let mut text = "no gateway can carry this message".to_owned();
+    for (at, (id, what)) in unable.iter().enumerate() {
+        text += if at == 0 { ": " } else { ", " };
+        text += &format!("{id} cannot carry {what}");
+    }
+    text
+}
+
+fn unwished(error: WishError) -> Reply {
+    match error {
+        WishError::Data(_) => Reply::new(554, "5.6.0", error.to_string()),
+        _ => Reply::new(550, "5.1.3", error.to_string()),
     }
 }
 
@@ -359,8 +475,11 @@ pub fn repeat_key(envelope: &Envelope, mail: &RawMail, to: &Admitted) -> ([u8; 3
 }
 
 /// What is handed to a gateway, in order: segments, numbered pieces, or the whole text.
+///
+/// Data are always cut by us; [`pieces`] has them, as many as there are parts.
 pub fn parts(message: &Message, how: Concatenation) -> Vec<Part> {
     let texts = match how {
+        _ if message.payload.is_some() => vec![String::new(); pieces(message).len()],
         Concatenation::Provider => vec![message.text.clone()],
         Concatenation::Numbered => {
             numbered(&message.text, message.encoding).unwrap_or_else(|| segment_texts(message))
@@ -376,6 +495,20 @@ pub fn parts(message: &Message, how: Concatenation) -> Vec<Part> {
     texts.into_iter().map(part).collect()
 }
 
+/// The SMS of a message of data, in order.
+pub fn pieces(message: &Message) -> Vec<Piece> {
+    let Some(payload) = &message.payload else {
+        return Vec::new();
+    };
+    // It was cut once already when it was planned; uncut, a gateway refuses it.
+    payload.cut(message.reference).unwrap_or_else(|_| {
+        vec![Piece {
+            data: payload.data.clone(),
+            udh: payload.udh.clone(),
+        }]
+    })
+}
+
 fn segment_texts(message: &Message) -> Vec<String> {
     let options = segment::Options {
         // The text was folded when it was planned.
@@ -385,7 +518,7 @@ fn segment_texts(message: &Message) -> Vec<String> {
             _ => Coding::Ucs2,
         },
         reference: message.reference.into(),
-        wide: false,
+        ..segment::Options::default()
     };
     match segment::cut(&message.text, &options) {
         Ok(cut) => cut.segments.into_iter().map(|s| s.text).collect(),
@@ -395,260 +528,4 @@ fn segment_texts(message: &Message) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::access;
-    use crate::gateway::OnUnknown;
-    use crate::rules::Condition;
-    use crate::sms::Region;
-
-    fn gateway(id: &str, rate: f64) -> Common {
-        Common {
-            id: id.into(),
-            active: true,
-            number: None,
-            concat: Concatenation::Udh,
-            on_unknown: OnUnknown::Report,
-            unknown_wait: Duration::from_secs(600),
-            window: 1,
-            throughput: None,
-            rates: vec![("+1".into(), rate), ("+1555".into(), rate * 2.0)],
-            from: None,
-        }
-    }
-
-    fn planner() -> Planner {
-        let us = Region::parse("US").expect("US");
-        let when = |field, pattern| Condition::pattern(field, pattern).expect("pattern");
-        use crate::rules::Field;
-        Planner {
-            addresses: address::Settings {
-                domains: vec![address::Domain {
-                    mail: "example.com".into(),
-                    sms: "sms.example.com".into(),
-                    region: us,
-                }],
-                prefix: "sms".into(),
-                account: "sms".into(),
-                plus_numbers: false,
-            },
-            access: Access::new(access::Settings {
-                trusted_networks: vec![],
-                timezone: jiff::tz::TimeZone::UTC,
-                defaults: access::Policy {
-                    max_segments: 2,
-                    ..access::Policy::default()
-                },
-                domains: HashMap::new(),
-                resubmission: Some(access::Resubmission {
-                    daemon: "sms".into(),
-                    trust_sender: false,
-                }),
-                aliases: HashMap::new(),
-                users: vec![],
-                first_mail_domain: "example.com".into(),
-            }),
-            destinations: Destinations {
-                allow: None,
-                deny: vec![],
-                rewrite: vec![],
-                regions: vec![us],
-            },
-            rules: vec![
-                OutgoingRule {
-                    when: when(Field::Text, "(?i)password"),
-                    action: Action::Reject("no passwords by SMS".into()),
-                },
-                OutgoingRule {
-                    when: when(Field::To, "^\\+1555777"),
-                    action: Action::Gateways(
-                        vec!["dear".into(), "cheap".into()],
-                        Strategy::Cheapest,
-                    ),
-                },
-                OutgoingRule {
-                    when: when(Field::Subject, "pin"),
-                    action: Action::Gateways(vec!["gone".into()], Strategy::InOrder),
-                },
-            ],
-            text: text::Settings::default(),
-            fold: Fold::Typographic,
-            on_overflow: Overflow::Cut,
-            gateways: vec![gateway("dear", 0.1), gateway("cheap", 0.01)],
-        }
-    }
-
-    fn envelope(auth: Option<&str>) -> Envelope {
-        Envelope {
-            sender: "ann@example.com".into(),
-            auth: auth.map(Into::into),
-            ..Envelope::default()
-        }
-    }
-
-    fn admitted(planner: &Planner, rcpt: &str) -> Admitted {
-        let now = Timestamp::UNIX_EPOCH;
-        match planner.judge(&envelope(Some("ann")), rcpt, &[], now) {
-            Judgement::Ours(Ok(admitted)) => *admitted,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn planned(text: &str, subject: &str, number: &str) -> Result<Plan, String> {
-        let planner = planner();
-        let to = admitted(&planner, &format!("<{number}@sms.example.com>"));
-        let mail = MailText {
-            text: text.into(),
-            subject: subject.into(),
-            ..MailText::default()
-        };
-        planner.plan(&mail, &to).map_err(|reply| reply.to_string())
-    }
-
-    #[test]
-    fn recipients_are_judged() {
-        let log_in = "550 5.7.1 log in to send SMS: only known users may";
-        for (auth, daemon, rcpt, expected) in [
-            (
-                Some("ann"),
-                None,
-                "<+15551234567@sms.example.com>",
-                "+15551234567 for ann@example.com",
-            ),
-            (None, None, "<+15551234567@sms.example.com>", log_in),
-            (Some("ann"), None, "<bob@example.com>", "mail"),
-            (
-                None,
-                Some("sms"),
-                "<bob@example.com>",
-                "550 5.1.1 no SMS recipient: this listener takes nothing else",
-            ),
-            (
-                Some("ann"),
-                None,
-                "<carol@sms.example.com>",
-                "550 5.1.1 carol@sms.example.com: no such user",
-            ),
-            (
-                Some("ann"),
-                None,
-                "<+19002345678@sms.example.com>",
-                "550 5.7.1 SMS to +19002345678 is not allowed: premium-rate number",
-            ),
-        ] {
-            let envelope = Envelope {
-                daemon: daemon.map(Into::into),
-                ..envelope(auth)
-            };
-            let shown = match planner().judge(&envelope, rcpt, &[], Timestamp::UNIX_EPOCH) {
-                Judgement::NotOurs => "mail".to_owned(),
-                Judgement::Ours(Ok(to)) => format!("{} for {}", to.number, to.payer.account),
-                Judgement::Ours(Err(reply)) => reply.to_string(),
-            };
-            assert_eq!(shown, expected, "{auth:?} {daemon:?} {rcpt}");
-        }
-    }
-
-    #[test]
-    fn rules_choose_gateways_or_refuse() {
-        let plan = planned("hello", "", "+15551234567").expect("a plan");
-        assert_eq!(
-            (plan.gateways.join(" "), plan.pinned, plan.rule),
-            ("dear cheap".into(), false, None)
-        );
-        assert_eq!(plan.price, Some(0.2));
-        let plan = planned("hello", "", "+15557771234").expect("a plan");
-        assert_eq!(
-            (plan.gateways.join(" "), plan.pinned, plan.rule),
-            ("cheap dear".into(), true, Some(2))
-        );
-        assert!(plan.in_order);
-        let refused = |text, subject| planned(text, subject, "+15551234567").expect_err("refused");
-        assert_eq!(refused("my Password", ""), "550 5.7.1 no passwords by SMS");
-        assert_eq!(
-            refused("x", "pin"),
-            "550 5.7.1 no gateway can carry this message"
-        );
-    }
-
-    #[test]
-    fn long_texts_are_cut_and_said_to_be() {
-        let plan = planned(&"word ".repeat(200), "", "+15551234567").expect("a plan");
-        assert_eq!((plan.segments.len(), plan.cut), (2, true));
-        assert_eq!(plan.notes, ["cut to 2 segments"]);
-        let refusing = Planner {
-            on_overflow: Overflow::Refuse,
-            ..planner()
-        };
-        let to = admitted(&refusing, "<+15551234567@sms.example.com>");
-        let mail = MailText {
-            text: "word ".repeat(200),
-            ..MailText::default()
-        };
-        let reply = refusing.plan(&mail, &to).expect_err("refused");
-        assert_eq!(
-            reply.to_string(),
-            "550 5.7.1 the text is longer than the 2 SMS you may send at a time"
-        );
-    }
-
-    #[test]
-    fn orcpt_is_xtext() {
-        let original = |arg: &str| original(&["NOTIFY=NEVER".to_owned(), arg.to_owned()]);
-        for (arg, expected) in [
-            (
-                "ORCPT=rfc822;oncall@example.com",
-                Some("oncall@example.com"),
-            ),
-            (
-                "orcpt=RFC822;+2B15551230000@example.com",
-                Some("+15551230000@example.com"),
-            ),
-            (
-                "ORCPT=rfc822;50%25+3Doff@example.com",
-                Some("50%25=off@example.com"),
-            ),
-            ("ORCPT=x400;oncall", None),
-            ("ORCPT=oncall@example.com", None),
-        ] {
-            assert_eq!(original(arg).as_deref(), expected, "{arg}");
-        }
-    }
-
-    #[test]
-    fn a_repeat_is_known_by_what_the_client_wrote() {
-        let planner = planner();
-        let to = admitted(&planner, "<+15551234567@sms.example.com>");
-        let key = |queue_id: &str, message_id: Option<&str>, body: &str| {
-            let mut headers = vec![(b"Date".to_vec(), b"today".to_vec())];
-            headers.extend(message_id.map(|id| (b"Message-ID".to_vec(), id.as_bytes().to_vec())));
-            let mail = RawMail {
-                headers,
-                body: body.into(),
-                truncated: false,
-            };
-            let envelope = Envelope {
-                queue_id: Some(queue_id.into()),
-                ..Envelope::default()
-            };
-            repeat_key(&envelope, &mail, &to)
-        };
-        let first = key("Q1", Some("<a@b>"), "text");
-        assert!(!first.1);
-        assert_eq!(
-            first,
-            key("Q2", Some("<a@b>"), "text"),
-            "a new queue id is the same mail"
-        );
-        assert_ne!(first.0, key("Q1", Some("<a@b>"), "other").0);
-        assert_ne!(first.0, key("Q1", Some("<c@b>"), "text").0);
-        // The MTA made this id up in this attempt, and would make up another in the next.
-        let made_up = key("Q1", Some("<2026.Q1@mta>"), "text");
-        assert!(made_up.1);
-        assert_eq!(made_up, key("Q2", Some("<2026.Q2@mta>"), "text"));
-        assert_eq!(made_up, key("Q3", None, "text"));
-    }
-}
+mod tests;

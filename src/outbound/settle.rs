@@ -330,6 +330,8 @@ mod tests {
             }),
             number: Number::from_network("+15551234567").expect("number"),
             text: "x".repeat(parts.len()),
+            payload: None,
+            attributes: crate::sms::Attributes::default(),
             encoding: Encoding::Gsm7,
             segments: parts.len() as u8,
             reference: 7,

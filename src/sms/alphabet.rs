@@ -1,21 +1,24 @@
-//! The GSM 7-bit default alphabet (3GPP TS 23.038 §6.2.1): characters ↔ septets ↔ octets.
+//! The GSM 7-bit alphabets (3GPP TS 23.038 §6.2.1, Annex A): characters ↔ septets ↔ octets.
 //!
 //! A *septet* is a number below 128. Ten characters take two septets, the escape and one of the
 //! extension table. Septets are packed on the air without gaps, from the lowest bit up.
 //!
-//! Nothing here knows of segments, headers or national tables: a table in use other than the
-//! default one is the business of whoever asks.
+//! National tables stand in for the default ones where [`Shifts`] say so. Nothing here knows of
+//! segments or headers.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::national::Table;
+use super::{Language, Shifts};
+
 /// Announces a septet of the extension table.
 pub const ESC: u8 = 0x1B;
 
 /// TS 23.038 §6.2.1; ESC itself is no character, a receiver that finds it alone shows a space.
-const BASE: [char; 128] = [
+static BASE: Table = [
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', //
     'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', ' ', 'Æ', 'æ', 'ß', 'É', //
     ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', //
@@ -41,7 +44,7 @@ const EXTENSION: [(u8, char); 10] = [
 ];
 
 /// How Latin-1, where nearly every character of a mail lies, goes on the air. 0xFF: it does not.
-const LATIN1: [u8; 256] = {
+static LATIN1: [u8; 256] = {
     let mut table = [0xFF; 256];
     let mut septet = 0;
     while septet < BASE.len() {
@@ -71,6 +74,13 @@ impl Septets {
             Septets::Escaped(_) => 2,
         }
     }
+
+    fn push_to(self, septets: &mut Vec<u8>) {
+        match self {
+            Septets::One(septet) => septets.push(septet),
+            Septets::Escaped(septet) => septets.extend([ESC, septet]),
+        }
+    }
 }
 
 /// The septets of `c`; `None` when the alphabet lacks it.
@@ -88,39 +98,93 @@ pub fn septets_of(c: char) -> Option<Septets> {
     Some(Septets::One(septet))
 }
 
-/// The septets of a text, or the first character that the alphabet lacks.
+/// The septets of `c` with these tables in use.
+pub fn septets_in(c: char, shifts: Shifts) -> Option<Septets> {
+    let default = septets_of(c);
+    if shifts == Shifts::default() {
+        return default;
+    }
+    let locking = match shifts.locking.and_then(Language::locking) {
+        // A hole is a blank too, and this one is in every table.
+        Some(_) if c == ' ' => Some(b' '),
+        Some(table) => position(table, c),
+        None => match default {
+            Some(Septets::One(septet)) => Some(septet),
+            _ => None,
+        },
+    };
+    let single = || match (shifts.single, default) {
+        (Some(language), _) => position(language.single(), c),
+        (None, Some(Septets::Escaped(septet))) => Some(septet),
+        (None, _) => None,
+    };
+    locking
+        .map(Septets::One)
+        .or_else(|| single().map(Septets::Escaped))
+}
+
+fn position(table: &Table, c: char) -> Option<u8> {
+    // Latin letters and digits stand where ASCII has them, in the tables that have them.
+    let ascii = table.get(c as usize).filter(|&&known| known == c);
+    let septet = match ascii {
+        Some(_) => Some(c as usize),
+        None => table.iter().position(|&known| known == c),
+    };
+    u8::try_from(septet?).ok().filter(|_| c != ' ')
+}
+
+/// The septets of a text with these tables in use, one an octet; `None` when they lack a character.
+pub fn encode_with(text: &str, shifts: Shifts) -> Option<Vec<u8>> {
+    let mut septets = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        septets_in(c, shifts)?.push_to(&mut septets);
+    }
+    Some(septets)
+}
+
+/// The septets of a text, or the first character that the default alphabet lacks.
 pub fn encode(text: &str) -> Result<Vec<u8>, char> {
     let mut septets = Vec::with_capacity(text.len());
     for c in text.chars() {
-        match septets_of(c).ok_or(c)? {
-            Septets::One(septet) => septets.push(septet),
-            Septets::Escaped(septet) => septets.extend([ESC, septet]),
-        }
+        septets_of(c).ok_or(c)?.push_to(&mut septets);
     }
     Ok(septets)
 }
 
-/// The text of septets, by the rules for a receiver (TS 23.038 §6.2.1.1): ESC and a septet that the
-/// extension table lacks is the character of the default table; ESC ESC is a space; so is an ESC
-/// with nothing behind it, which a sender left who cut a message inside a pair.
+/// The text of septets in the default alphabet; see [`decode_with`].
+pub fn decode(septets: &[u8]) -> String {
+    decode_with(septets, Shifts::default())
+}
+
+/// The text of septets, by the rules for a receiver (TS 23.038 §6.2.1.1, §6.2.1.2): ESC and a septet
+/// that the single shift table lacks is the character of the main table; ESC ESC is a space; so is
+/// an ESC with nothing behind it, which a sender left who cut a message inside a pair.
 ///
 /// The top bit of every octet is ignored.
-pub fn decode(septets: &[u8]) -> String {
+pub fn decode_with(septets: &[u8], shifts: Shifts) -> String {
+    let main = shifts.locking.and_then(Language::locking).unwrap_or(&BASE);
     let mut text = String::with_capacity(septets.len());
     let mut septets = septets.iter().map(|octet| octet & 0x7F);
     while let Some(septet) = septets.next() {
         text.push(match septet {
-            ESC => septets.next().map_or(' ', extended),
-            septet => BASE[usize::from(septet)],
+            ESC => septets.next().map_or(' ', |septet| {
+                extended(septet, shifts.single).unwrap_or(main[usize::from(septet)])
+            }),
+            septet => main[usize::from(septet)],
         });
     }
     text
 }
 
-/// What ESC and this septet mean to a receiver. `BASE` has a space at ESC.
-fn extended(septet: u8) -> char {
-    let known = EXTENSION.iter().find(|(code, _)| *code == septet);
-    known.map_or(BASE[usize::from(septet)], |&(_, c)| c)
+/// What ESC and this septet mean, if anything. Main tables have a space at ESC.
+fn extended(septet: u8, single: Option<Language>) -> Option<char> {
+    match single {
+        Some(language) => Some(language.single()[usize::from(septet)]).filter(|&c| c != ' '),
+        None => {
+            let known = EXTENSION.iter().find(|(code, _)| *code == septet);
+            known.map(|&(_, c)| c)
+        }
+    }
 }
 
 /// Packs septets, lowest bit first, behind `fill` zero bits (0 to 6) that bring them to a septet
@@ -182,26 +246,47 @@ impl Fold {
 /// What stands for `c` when it is folded: `None` when it stays as it is, because the alphabet has it
 /// or because nothing plain is like it.
 pub fn twin(c: char, fold: Fold) -> Option<Cow<'static, str>> {
-    if fold == Fold::None || septets_of(c).is_some() {
+    twin_in(c, fold, Shifts::default())
+}
+
+/// The same with these tables in use.
+pub fn twin_in(c: char, fold: Fold, shifts: Shifts) -> Option<Cow<'static, str>> {
+    let fits = |c| septets_in(c, shifts).is_some();
+    if fold == Fold::None || fits(c) {
         return None;
     }
-    if let Some(plain) = typographic(c) {
-        return Some(plain.into());
+    plain(c, fold).filter(|plain| plain.chars().all(fits))
+}
+
+/// What may stand for `c` where it cannot stand itself.
+pub(super) fn plain(c: char, fold: Fold) -> Option<Cow<'static, str>> {
+    if c.is_ascii_alphanumeric() {
+        return None;
     }
     match fold {
-        Fold::All => unaccented(c).map(Cow::Owned),
-        Fold::None | Fold::Typographic => None,
+        Fold::None => None,
+        Fold::Typographic => typographic(c).map(Cow::Borrowed),
+        Fold::All => match typographic(c) {
+            Some(plain) => Some(plain.into()),
+            None => unaccented(c).map(Cow::Owned),
+        },
     }
 }
 
 /// The text with every character that has one replaced by its twin.
 pub fn fold(text: &str, how: Fold) -> Cow<'_, str> {
-    if !text.chars().any(|c| twin(c, how).is_some()) {
+    fold_in(text, how, Shifts::default())
+}
+
+/// The same with these tables in use.
+pub fn fold_in(text: &str, how: Fold, shifts: Shifts) -> Cow<'_, str> {
+    let twin = |c| twin_in(c, how, shifts);
+    if !text.chars().any(|c| twin(c).is_some()) {
         return Cow::Borrowed(text);
     }
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
-        match twin(c, how) {
+        match twin(c) {
             Some(plain) => folded.push_str(&plain),
             None => folded.push(c),
         }
@@ -348,6 +433,52 @@ mod tests {
         check_fold("e\u{301} 中 😀", "e\u{301} 中 😀", "e 中 😀");
     }
 
+    fn shifts(locking: Option<Language>, single: Option<Language>) -> Shifts {
+        Shifts { locking, single }
+    }
+
+    #[track_caller]
+    fn check_with(shifts: Shifts, text: &str, septets: &[u8]) {
+        assert_eq!(encode_with(text, shifts).as_deref(), Some(septets));
+        assert_eq!(decode_with(septets, shifts), text);
+    }
+
+    #[test]
+    fn national_tables_stand_in() {
+        use Language::{Bengali, Hindi, Portuguese, Spanish, Turkish, Urdu};
+        check_with(shifts(None, Some(Spanish)), "sí", b"s\x1bi");
+        check_with(shifts(None, Some(Turkish)), "işğ", b"i\x1bs\x1bg");
+        check_with(shifts(Some(Turkish), None), "işğ€{", b"i\x1d\x0c\x04\x1b(");
+        check_with(shifts(Some(Portuguese), None), "ã~ ^", b"{` \x16");
+        check_with(shifts(Some(Hindi), Some(Hindi)), "अब A", b"\x03@ \x1bA");
+        check_with(shifts(Some(Bengali), Some(Turkish)), "ক,ş", b"\x15,\x1bs");
+        check_with(shifts(Some(Urdu), Some(Urdu)), "آپ۔", b"\x01\x05\x1b?");
+        // There is no such table: the default one.
+        check_with(shifts(Some(Spanish), None), "è", b"\x04");
+        for (text, shifts) in [
+            ("í", shifts(None, None)),
+            ("è", shifts(Some(Turkish), None)),
+            ("A", shifts(Some(Hindi), None)),
+            ("ব", shifts(Some(Hindi), Some(Hindi))),
+        ] {
+            assert_eq!(encode_with(text, shifts), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn holes_are_read_like_a_receiver() {
+        let turkish = shifts(Some(Language::Turkish), Some(Language::Turkish));
+        // Nothing in the single table: the locking one. Its ESC, and ESC at the end, are blanks.
+        assert_eq!(decode_with(b"\x1b\x04\x1b\x1b\x1b", turkish), "€  ");
+        let kannada = shifts(Some(Language::Kannada), None);
+        assert_eq!(decode_with(b"\x00\x11", kannada), "  ");
+    }
+
+    fn any_shifts() -> impl Strategy<Value = Shifts> {
+        let language = || prop::option::of(prop::sample::select(Language::ALL.to_vec()));
+        (language(), language()).prop_map(|(locking, single)| Shifts { locking, single })
+    }
+
     proptest! {
         #[test]
         fn packing_round_trips(septets in prop::collection::vec(0u8..128, 0..300), fill in 0usize..7) {
@@ -365,6 +496,15 @@ mod tests {
             if let Ok(septets) = encode(&text) {
                 prop_assert_eq!(decode(&septets), text);
             }
+        }
+
+        #[test]
+        fn national_text_comes_back(septets in prop::collection::vec(any::<u8>(), 0..200), shifts in any_shifts()) {
+            // Some septets say the same, so it is the text that comes back, in as few of them.
+            let text = decode_with(&septets, shifts);
+            let again = encode_with(&text, shifts).expect("it was read with these tables");
+            prop_assert!(again.len() <= septets.len());
+            prop_assert_eq!(decode_with(&again, shifts), text);
         }
 
         #[test]

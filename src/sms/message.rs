@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// No message of ours is cut into more segments than this (spec 2.1, `maxmsgs`).
 pub const MAX_SEGMENTS: u8 = 128;
 
+/// The user data of one SMS (TS 23.040 §9.2.3.16).
+const MAX_OCTETS: usize = 140;
+
 /// Names one message, outbound or inbound, for ever: a UUIDv7, so that ids sort by time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(Uuid);
@@ -69,26 +72,26 @@ impl Encoding {
         }
     }
 
+    /// How many units one SMS holds beside a user data header of so many octets, its length octet
+    /// included. GSM-7 starts at a septet border behind it (TS 23.040 §9.2.3.24).
+    pub fn room(self, header: usize) -> usize {
+        let octets = MAX_OCTETS.saturating_sub(header);
+        match self {
+            Encoding::Gsm7 => octets * 8 / 7,
+            Encoding::Ucs2 => octets / 2,
+            Encoding::Binary => octets,
+        }
+    }
+
     /// How many units one unconcatenated SMS holds.
     pub fn single(self) -> usize {
-        match self {
-            Encoding::Gsm7 => 160,
-            Encoding::Ucs2 => 70,
-            Encoding::Binary => 140,
-        }
+        self.room(0)
     }
 
     /// How many units one part of a concatenated message holds, beside a UDH of six octets
     /// (8-bit reference) or seven (16-bit reference, `wide`).
     pub fn concatenated(self, wide: bool) -> usize {
-        match (self, wide) {
-            (Encoding::Gsm7, false) => 153,
-            (Encoding::Gsm7, true) => 152,
-            (Encoding::Ucs2, false) => 67,
-            (Encoding::Ucs2, true) => 66,
-            (Encoding::Binary, false) => 134,
-            (Encoding::Binary, true) => 133,
-        }
+        self.room(Shifts::default().header(Some(wide)))
     }
 }
 
@@ -108,12 +111,25 @@ pub struct Concat {
 impl Concat {
     /// The user data header with its length octet: `05 00 03 rr tt nn` or `06 08 04 rrrr tt nn`.
     pub fn udh(&self) -> Vec<u8> {
+        with_length(self.element())
+    }
+
+    fn element(&self) -> Vec<u8> {
         let [high, low] = self.reference.to_be_bytes();
         if self.wide {
-            vec![6, 0x08, 4, high, low, self.parts, self.part]
+            vec![0x08, 4, high, low, self.parts, self.part]
         } else {
-            vec![5, 0x00, 3, low, self.parts, self.part]
+            vec![0x00, 3, low, self.parts, self.part]
         }
+    }
+}
+
+/// A user data header of these elements, its length octet first; none of none.
+fn with_length(elements: Vec<u8>) -> Vec<u8> {
+    match u8::try_from(elements.len()) {
+        Ok(length) if length > 0 => [vec![length], elements].concat(),
+        // Our elements are at most twelve octets.
+        _ => elements,
     }
 }
 
@@ -149,6 +165,35 @@ pub struct Shifts {
     pub single: Option<Language>,
 }
 
+impl Shifts {
+    /// How many tables: none, one or two.
+    pub fn count(self) -> usize {
+        usize::from(self.locking.is_some()) + usize::from(self.single.is_some())
+    }
+
+    /// The octets of the user data header they need, its length octet included, with a concatenation
+    /// element beside them (`Some(wide)`) or without: 0 when there is none.
+    pub fn header(self, concat: Option<bool>) -> usize {
+        let concat = match concat {
+            None => 0,
+            Some(false) => 5,
+            Some(true) => 6,
+        };
+        match concat + 3 * self.count() {
+            0 => 0,
+            elements => elements + 1,
+        }
+    }
+
+    fn elements(self) -> Vec<u8> {
+        let element = |(code, language): (u8, Option<Language>)| {
+            language.map(|language| [code, 1, language as u8])
+        };
+        let both = [(0x24, self.single), (0x25, self.locking)];
+        both.into_iter().filter_map(element).flatten().collect()
+    }
+}
+
 /// One SMS to be sent: characters and how they go on the air.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -162,6 +207,14 @@ pub struct Segment {
     pub concat: Option<Concat>,
     /// National tables; only with `Gsm7`.
     pub shifts: Shifts,
+}
+
+impl Segment {
+    /// The whole user data header with its length octet; empty when there is none.
+    pub fn udh(&self) -> Vec<u8> {
+        let concat = self.concat.map(|concat| concat.element());
+        with_length([concat.unwrap_or_default(), self.shifts.elements()].concat())
+    }
 }
 
 /// How urgent a message is (spec 7.4). The order is the order of the queue.
@@ -184,5 +237,63 @@ impl Class {
             Class::Normal => "normal",
             Class::Bulk => "bulk",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(
+        concat: Option<Concat>,
+        locking: Option<Language>,
+        single: Option<Language>,
+        udh: &[u8],
+    ) {
+        let shifts = Shifts { locking, single };
+        let segment = Segment {
+            text: String::new(),
+            encoding: Encoding::Gsm7,
+            units: 0,
+            concat,
+            shifts,
+        };
+        assert_eq!(segment.udh(), udh);
+        assert_eq!(shifts.header(concat.map(|c| c.wide)), udh.len());
+    }
+
+    #[test]
+    fn rooms() {
+        let rooms = |encoding: Encoding| [0, 4, 6, 7, 9, 10, 12, 13].map(|n| encoding.room(n));
+        assert_eq!(
+            rooms(Encoding::Gsm7),
+            [160, 155, 153, 152, 149, 148, 146, 145]
+        );
+        assert_eq!(rooms(Encoding::Ucs2), [70, 68, 67, 66, 65, 65, 64, 63]);
+        assert_eq!(
+            rooms(Encoding::Binary),
+            [140, 136, 134, 133, 131, 130, 128, 127]
+        );
+    }
+
+    #[test]
+    fn headers() {
+        let concat = |wide| {
+            Some(Concat {
+                reference: 0x12,
+                wide,
+                part: 1,
+                parts: 2,
+            })
+        };
+        let (turkish, urdu) = (Some(Language::Turkish), Some(Language::Urdu));
+        check(None, None, None, &[]);
+        check(concat(false), None, None, &[5, 0, 3, 0x12, 2, 1]);
+        check(None, None, turkish, &[3, 0x24, 1, 1]);
+        check(None, urdu, None, &[3, 0x25, 1, 13]);
+        check(None, urdu, turkish, &[6, 0x24, 1, 1, 0x25, 1, 13]);
+        let all = [12, 8, 4, 0, 0x12, 2, 1, 0x24, 1, 1, 0x25, 1, 13];
+        check(concat(true), urdu, turkish, &all);
     }
 }

@@ -1,7 +1,8 @@
 //! Long texts for phones and providers without concatenation: `(1/3) ` in front of each SMS.
 //!
 //! Each piece stands for itself, within the limit of one SMS. A word that fits in a piece is never
-//! cut; a longer one is cut between characters as people see them.
+//! cut; a longer one is cut between characters as people see them, and such a character, when it is
+//! itself longer than a piece, between code points.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -46,7 +47,14 @@ fn split(text: &str, room: usize, units: &dyn Fn(&str) -> usize) -> Vec<String> 
             pieces.push(String::new());
             used = 0;
         }
-        for cluster in word.graphemes(true) {
+        let whole = |cluster: &str| units(cluster) <= room;
+        let atoms = word
+            .graphemes(true)
+            .flat_map(|cluster| match whole(cluster) {
+                true => vec![cluster],
+                false => cluster.split_inclusive(|_| true).collect(),
+            });
+        for cluster in atoms {
             let cost = units(cluster);
             if used + cost > room {
                 if cluster == " " || cluster == "\n" {
@@ -88,10 +96,37 @@ mod tests {
         assert!(numbered(&"x".repeat(40_000), Encoding::Gsm7).is_none());
     }
 
+    #[test]
+    fn what_a_person_sees_as_one_character_stays_whole() {
+        let flags = "🇨🇿".repeat(40);
+        let pieces = numbered(&flags, Encoding::Ucs2).expect("pieces");
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| piece.chars().filter(|c| *c > '\u{1F000}').count() % 2 == 0)
+        );
+        // Longer than an SMS: between code points, and never over the limit.
+        let endless = "👨\u{200d}".repeat(100);
+        let pieces = numbered(&endless, Encoding::Ucs2).expect("pieces");
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| segment::units(piece, Encoding::Ucs2) <= 70),
+            "{pieces:?}"
+        );
+        assert_eq!(pieces.concat().matches('👨').count(), 100);
+    }
+
     proptest! {
         #[test]
         fn pieces_fit_and_hold_everything(text in "([a-zé€]{1,12}[ \n]){20,120}|[a-zä ]{161,900}") {
             let pieces = numbered(&text, Encoding::Gsm7).expect("pieces");
+            // Every word is whole: it is a word of a piece, if a piece can hold it.
+            let room = 160 - "(99/99) ".len();
+            for word in text.split_whitespace().filter(|w| segment::units(w, Encoding::Gsm7) <= room) {
+                let mut words = pieces.iter().flat_map(|piece| piece.split_whitespace());
+                prop_assert!(words.any(|other| other == word), "{}", word);
+            }
             let bare = |s: &str| s.chars().filter(|c| !c.is_whitespace()).collect::<String>();
             let body = |p: &String| p.split_once(") ").map_or(p.as_str(), |(_, b)| b).to_owned();
             let joined: String = pieces.iter().map(body).collect();

@@ -15,7 +15,9 @@ pub mod sled;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::sms::{Class, Concat, Encoding, MessageId, Number, Party, Receipt};
+use crate::sms::{
+    Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt,
+};
 
 /// An outbound message, from the mail that brought it to its last word.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +36,12 @@ pub struct Message {
     pub charge: Option<Charge>,
     /// Where it goes.
     pub number: Number,
-    /// The text, as it is to be read on the phone.
+    /// The text, as it is to be read on the phone; empty beside a payload.
     pub text: String,
+    /// What goes in the place of a text.
+    pub payload: Option<Payload>,
+    /// How it differs from an ordinary SMS.
+    pub attributes: Attributes,
     /// How the text goes on the air.
     pub encoding: Encoding,
     /// How many segments it is by the standard's plan: what it costs.
@@ -311,6 +317,8 @@ pub enum Content {
         binary: Option<Vec<u8>>,
         /// Where it stands in its message.
         concat: Option<Concat>,
+        /// What it said beside that.
+        marks: Marks,
         /// The service centre's time.
         sent: Option<Timestamp>,
     },

@@ -29,7 +29,7 @@ use super::{App, Shared, login};
 use crate::gateway::http::HookFields;
 use crate::gateway::{Event, Events};
 use crate::secret::Secret;
-use crate::sms::{Number, Receipt};
+use crate::sms::{Marks, Number, Receipt};
 use crate::store::{Content, Dedupe, Kept, Received};
 use crate::world::World;
 use fields::{BadField, Coding, Fields, Push};
@@ -236,6 +236,10 @@ async fn take(
                     text: sms.text,
                     binary: sms.binary,
                     concat: sms.concat,
+                    marks: Marks {
+                        udh: sms.udh,
+                        ..Marks::default()
+                    },
                     sent: sms.time,
                 },
             }),

@@ -17,6 +17,7 @@ use super::App;
 use crate::gateway::Gateway;
 use crate::gateway::simulated::{Direction, PhoneMessage, Simulated};
 use crate::sms::Number;
+use crate::wire::pdu::hex;
 
 /// Phones on the page, the last used first; a list of a thousand helps no one.
 const MAX_SHOWN: usize = 50;
@@ -53,16 +54,19 @@ struct Shown {
     at: String,
     parts: u8,
     flash: bool,
+    meaning: Vec<String>,
 }
 
 impl Shown {
     fn new(message: PhoneMessage) -> Self {
         let at = message.at.as_second();
         let at = Timestamp::from_second(at).unwrap_or(message.at);
+        let meaning = message.meaning().sentences;
         Self {
             out: message.direction == Direction::Out,
             other: message.other,
-            text: message.text,
+            text: message.data.as_deref().map_or(message.text, hex),
+            meaning,
             at: at.to_string(),
             parts: message.parts,
             flash: message.flash,
@@ -165,7 +169,7 @@ pub(super) async fn reply(
     if text.trim().is_empty() || text.chars().count() > MAX_REPLY {
         return refuse(StatusCode::BAD_REQUEST, "text: is empty or too long");
     }
-    match network.reply(&phone, &text, to).await {
+    match network.reply(&phone, &text.as_str().into(), to).await {
         Ok(()) => Redirect::to(&format!("/#p{}", phone.digits())).into_response(),
         Err(e) => refuse(StatusCode::SERVICE_UNAVAILABLE, &e.to_string()),
     }

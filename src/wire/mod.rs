@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 pub mod at;
+pub mod meaning;
 pub mod pdu;
 pub mod template;
 

@@ -274,6 +274,28 @@ impl Template {
         })
     }
 
+    fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Field(field) => Some(field),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// 8-bit data get in: some `%data%` stands for them too.
+    pub fn takes_data(&self) -> bool {
+        let for_data = |field: &Field| field.conditions.iter().all(|c| *c == Kind::Binary);
+        self.fields()
+            .any(|field| field.variable == Variable::Data && for_data(field))
+    }
+
+    /// Whoever reads it can tell 8-bit data from a text.
+    pub fn tells_data(&self) -> bool {
+        self.fields().any(|field| {
+            matches!(field.variable, Variable::Binary | Variable::Dcs)
+                || field.conditions.contains(&Kind::Binary)
+        })
+    }
+
     /// Its literal text, in the order it stands: what of it is a secret must not be logged.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().map(|piece| match piece {

@@ -154,6 +154,8 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
                 unknowns: 0,
             }],
             text,
+            payload: None,
+            attributes: sms_milter::sms::Attributes::default(),
             encoding: Encoding::Gsm7,
             segments: 2,
             reference: 7,

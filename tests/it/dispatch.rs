@@ -92,6 +92,7 @@ impl Bench {
                 throughput: None,
                 rates: Vec::new(),
                 from: None,
+                carries: sms_milter::gateway::Carries::default(),
             },
             status: watch::Sender::new(Status::Up),
             submitted,

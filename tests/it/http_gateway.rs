@@ -41,6 +41,7 @@ fn common(concat: Concatenation) -> Common {
         throughput: None,
         rates: Vec::new(),
         from: None,
+        carries: sms_milter::gateway::Carries::default(),
     }
 }
 
@@ -69,6 +70,7 @@ fn submission(body: Body) -> Submission {
         reference: 7,
         repeat: false,
         flash: false,
+        attributes: sms_milter::sms::Attributes::default(),
         receipt: false,
         validity: None,
         sender_id: None,

@@ -1,5 +1,6 @@
 //! Every test that is not beside its code: one binary, so that it links once.
 
+mod binary;
 mod chat;
 mod check;
 mod config;

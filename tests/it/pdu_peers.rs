@@ -187,6 +187,7 @@ fn gammu_reads_what_we_write() {
                 .unwrap(),
             reference: random.random(),
             wide: random.random(),
+            ..Options::default()
         };
         let flash = random.random_bool(0.2);
         for segment in cut(&text(&mut random), &options).unwrap().segments {

@@ -59,6 +59,7 @@ fn lab() -> Common {
         throughput: None,
         rates: Vec::new(),
         from: None,
+        carries: sms_milter::gateway::Carries::default(),
     }
 }
 
@@ -457,6 +458,7 @@ async fn arrive(simulated: &Simulated, text: &str) {
             reference: 0,
             repeat: false,
             flash: false,
+            attributes: sms_milter::sms::Attributes::default(),
             receipt: false,
             validity: None,
             sender_id: Some("<i>ACME".to_owned()),

@@ -22,13 +22,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use tokio::sync::watch;
 
 use crate::gateway::{Body, Common, Events, Gateway, Outcome, Refusal, Status, Submission};
-use crate::sms::Encoding;
+use crate::sms::{Encoding, udh};
+use crate::wire::pdu;
 use crate::wire::template::{Data, Template, Values};
 use crate::world::World;
 
@@ -72,11 +75,12 @@ impl Http {
 
     /// The same, with another resolver than the system's.
     pub fn with_names(
-        settings: Settings,
+        mut settings: Settings,
         world: World,
         names: Arc<dyn Names>,
     ) -> Result<Arc<Self>, HttpError> {
         settings.check()?;
+        settings.common.carries = settings.carries();
         let headers = settings.headers.iter().map(|(name, template)| {
             let parsed = HeaderName::try_from(name.as_str());
             let parsed = parsed.map_err(|_| HttpError::HeaderName(name.clone()))?;
@@ -94,15 +98,26 @@ impl Http {
 
     /// Makes the request of a submission; a submission that makes none is refused.
     fn request(&self, submission: &Submission) -> Result<reqwest::Request, Outcome> {
-        let id = match &submission.body {
-            // One request a segment, and providers take an id for the same request. Numbered parts
-            // have no header to be told by.
-            Body::Segment(segment) if segment.concat.is_some() || submission.part > 0 => {
-                format!("{}-{}", submission.id, submission.part + 1)
-            }
-            _ => submission.id.to_string(),
+        // The configuration may have changed since it was planned.
+        if let Some(what) = self.settings.common.carries.lacks(submission.needs()) {
+            return Err(Outcome::Refused {
+                class: Refusal::Route,
+                reason: format!("{} cannot carry {what}", self.settings.common.id),
+            });
+        }
+        let is_part = match &submission.body {
+            Body::Segment(segment) => segment.concat.is_some() || submission.part > 0,
+            Body::Binary { udh, .. } => udh::concat(udh).is_some() || submission.part > 0,
+            Body::Whole { .. } => false,
         };
-        let udh = udh(&submission.body);
+        // One request a segment, and providers take an id for the same request. Numbered parts
+        // have no header to be told by.
+        let id = if is_part {
+            format!("{}-{}", submission.id, submission.part + 1)
+        } else {
+            submission.id.to_string()
+        };
+        let udh = header(&submission.body);
         let values = self.values(submission, &id, &udh);
         let never = |reason: String| Outcome::Refused {
             class: Refusal::Never,
@@ -139,26 +154,26 @@ impl Http {
         let number = self.settings.common.number.as_ref();
         let sender = submission.sender_id.as_deref();
         let sender = sender.or(number.map(|n| n.as_str())).unwrap_or_default();
-        let (text, encoding, parts) = match &submission.body {
-            Body::Segment(segment) => (&segment.text, segment.encoding, 1),
+        let text = |text: &'a str, encoding| match encoding {
+            Encoding::Gsm7 => Data::Ascii(text),
+            Encoding::Ucs2 => Data::Unicode(text),
+            Encoding::Binary => Data::Binary(text.as_bytes()),
+        };
+        let (data, encoding, parts) = match &submission.body {
+            Body::Segment(segment) => (text(&segment.text, segment.encoding), segment.encoding, 1),
             Body::Whole {
-                text,
+                text: whole,
                 encoding,
                 segments,
-            } => (text, *encoding, *segments),
-        };
-        let (data, dcs) = match encoding {
-            Encoding::Gsm7 => (Data::Ascii(text), 0x00),
-            Encoding::Ucs2 => (Data::Unicode(text), 0x08),
-            Encoding::Binary => (Data::Binary(text.as_bytes()), 0x04),
+            } => (text(whole, *encoding), *encoding, *segments),
+            Body::Binary { data, .. } => (Data::Binary(data), Encoding::Binary, 1),
         };
         Values {
             number: submission.number.as_str(),
             data,
             udh,
-            pid: 0,
-            // TS 23.038 §4: bit 4 says that the class, 0, means something.
-            dcs: dcs | if submission.flash { 0x10 } else { 0 },
+            pid: submission.attributes.pid,
+            dcs: submission.dcs(encoding),
             sender,
             sender_phonealias: sender,
             parts,
@@ -167,7 +182,7 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: reqwest::Request, text: &str) -> (Outcome, Sign) {
+    async fn exchange(&self, request: reqwest::Request, text: &[String]) -> (Outcome, Sign) {
         let mut response = match self.client.execute(request).await {
             Ok(response) => response,
             Err(e) => return dial::unanswered(&e),
@@ -184,7 +199,7 @@ impl Http {
             body: String::from_utf8_lossy(&body).into_owned(),
             broken,
         };
-        let secrets = || self.secrets.iter().map(String::as_str).chain([text]);
+        let secrets = || self.secrets.iter().chain(text).map(String::as_str);
         let show = |body: &str| answer::excerpt(body, secrets());
         let outcome = self.settings.reading.read(&answer, self.world.now(), show);
         (outcome, answer::sign(status))
@@ -213,10 +228,14 @@ impl Gateway for Http {
             Err(refused) => return refused,
         };
         let text = match &submission.body {
-            Body::Segment(segment) => &segment.text,
-            Body::Whole { text, .. } => text,
+            Body::Segment(segment) => vec![segment.text.clone()],
+            Body::Whole { text, .. } => vec![text.clone()],
+            Body::Binary { data, .. } => {
+                let hex = pdu::hex(data);
+                vec![STANDARD.encode(data), hex.to_ascii_lowercase(), hex]
+            }
         };
-        let (outcome, sign) = self.exchange(request, text).await;
+        let (outcome, sign) = self.exchange(request, &text).await;
         self.health.note(&outcome, sign);
         outcome
     }
@@ -261,12 +280,14 @@ async fn read_body(response: &mut reqwest::Response) -> (Vec<u8>, Option<String>
 }
 
 /// The user data header without its length octet.
-fn udh(body: &Body) -> Vec<u8> {
-    let concat = match body {
-        Body::Segment(segment) => segment.concat,
+fn header(body: &Body) -> Vec<u8> {
+    let udh = match body {
+        Body::Segment(segment) => segment.concat.map(|concat| concat.udh()),
         Body::Whole { .. } => None,
+        Body::Binary { udh, .. } => Some(udh.clone()),
     };
-    concat.map_or_else(Vec::new, |concat| concat.udh().split_off(1))
+    udh.and_then(|udh| udh.get(1..).map(<[u8]>::to_vec))
+        .unwrap_or_default()
 }
 
 fn client(settings: &Settings, names: Arc<dyn Names>) -> Result<reqwest::Client, HttpError> {
@@ -292,12 +313,11 @@ fn client(settings: &Settings, names: Arc<dyn Names>) -> Result<reqwest::Client,
 }
 
 fn credentials(auth: &Auth) -> Result<HeaderMap, HttpError> {
-    use base64::Engine as _;
     let (name, value) = match auth {
         Auth::None => return Ok(HeaderMap::new()),
         Auth::Basic { user, password } => {
             let pair = format!("{user}:{}", password.expose());
-            let coded = base64::engine::general_purpose::STANDARD.encode(pair);
+            let coded = STANDARD.encode(pair);
             (AUTHORIZATION, format!("Basic {coded}"))
         }
         Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose())),

@@ -366,6 +366,7 @@ mod tests {
             throughput: None,
             rates: Vec::new(),
             from: None,
+            carries: crate::gateway::Carries::default(),
         }
     }
 

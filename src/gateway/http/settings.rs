@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Reading;
-use crate::gateway::{Common, Concatenation};
+use crate::gateway::{Carries, Common, Concatenation};
 use crate::secret::Secret;
 use crate::wire::template::{Template, Variable};
 
@@ -53,6 +53,18 @@ impl Settings {
             secret: None,
             hook: HookFields::default(),
             allow_private: false,
+        }
+    }
+
+    /// What the provider is told of beside text: what the templates have variables for.
+    pub fn carries(&self) -> Carries {
+        let has = |wanted| templates(self).any(|t| t.variables().any(|v| v == wanted));
+        Carries {
+            binary: templates(self).any(Template::takes_data)
+                && templates(self).any(Template::tells_data),
+            udh: has(Variable::Udh),
+            dcs: has(Variable::Dcs),
+            pid: has(Variable::Pid),
         }
     }
 
@@ -291,6 +303,7 @@ mod tests {
             throughput: None,
             rates: Vec::new(),
             from: None,
+            carries: Carries::default(),
         };
         Settings::new(common, Template::parse(url, Position::Url).expect("URL"))
     }
@@ -330,6 +343,36 @@ mod tests {
         check_url("https://h:99999/", Provider, "url: invalid port number");
         let from = "%from% is for inbound pushes; write %sender%";
         check_url("https://h/?f=%from%", Provider, from);
+    }
+
+    #[test]
+    fn what_is_carried_is_what_there_are_variables_for() {
+        #[track_caller]
+        fn check(query: &str, expected: &str) {
+            let url = format!("https://h/?{query}");
+            let carries = settings(&url, Concatenation::Provider).carries();
+            let shown = [
+                (carries.binary, "binary"),
+                (carries.udh, "udh"),
+                (carries.dcs, "dcs"),
+                (carries.pid, "pid"),
+            ];
+            let shown: Vec<_> = shown.iter().filter(|c| c.0).map(|c| c.1).collect();
+            assert_eq!(shown.join(" "), expected, "{query}");
+        }
+        check("t=%data%", "");
+        check("t=%data%&b=%binary%", "binary");
+        check("t=%data%&dcs=%dcs%", "binary dcs");
+        check(
+            "number=%number%&data=%data%&udh=%udh%&binary=%binary%&pid=%pid%&dcs=%dcs%",
+            "binary udh dcs pid",
+        );
+        // Clickatell's: data have no place there.
+        let texts =
+            "udh=%udh;len;hex%&data=%data;isascii%%data;isunicode;unicode;value=&unicode=1%";
+        check(texts, "udh");
+        check(&format!("{texts}%data;isbinary;hex%"), "binary udh");
+        check("t=%data;isascii%&b=%binary%", "");
     }
 
     #[test]

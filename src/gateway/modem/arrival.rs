@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::sms::{Number, Party, Receipt};
+use crate::sms::{Marks, Number, Party, Receipt};
 use crate::store::{Content, Dedupe, Received};
 use crate::wire::pdu::{self, Body, Deliver, Pdu};
 
@@ -69,6 +69,11 @@ impl Reader<'_> {
 
     fn sms(&self, deliver: Deliver) -> Content {
         let concat = deliver.content.concat();
+        let marks = Marks {
+            pid: deliver.pid,
+            dcs: Some(deliver.content.dcs.0),
+            udh: deliver.content.udh,
+        };
         let (text, binary) = match deliver.content.body {
             Body::Text(text) => (text, None),
             Body::Data(data) => (String::new(), Some(data)),
@@ -80,6 +85,7 @@ impl Reader<'_> {
             text,
             binary,
             concat,
+            marks,
             sent: deliver.timestamp.time(),
         }
     }

@@ -556,6 +556,7 @@ mod tests {
             throughput: None,
             rates: Vec::new(),
             from: None,
+            carries: crate::gateway::Carries::default(),
         };
         let good = Settings {
             common,

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::{Body, Refusal, Submission};
-use crate::sms::{MessageId, Number, Party, Segment, Shifts};
+use crate::sms::{Encoding, MessageId, Number, Party, Segment, Shifts};
 use crate::wire::at::Tpdu;
 use crate::wire::at::codes::{Feature, Verdict};
-use crate::wire::pdu::{Content, Submit};
+use crate::wire::pdu::{Content, Dcs, Submit};
 
 /// Messages whose refusals are counted: those of the last hours on any modem. The oldest is
 /// forgotten, and is then tried a little longer.
@@ -25,26 +25,35 @@ const MAX_REPAIRS: u8 = 3;
 
 /// The PDU of a submission, but for what the network did not take.
 pub(super) fn tpdu(submission: &Submission, without: &[Feature]) -> Result<Tpdu, String> {
-    let segment = match &submission.body {
-        Body::Segment(segment) => segment.clone(),
+    let (mut content, encoding) = match &submission.body {
+        Body::Segment(segment) => (Content::segment(segment, false), segment.encoding),
         Body::Whole {
             text,
             encoding,
             segments: 0 | 1,
-        } => Segment {
-            text: text.clone(),
-            encoding: *encoding,
-            units: 0,
-            concat: None,
-            shifts: Shifts::default(),
-        },
+        } => {
+            let segment = Segment {
+                text: text.clone(),
+                encoding: *encoding,
+                units: 0,
+                concat: None,
+                shifts: Shifts::default(),
+            };
+            (Content::segment(&segment, false), *encoding)
+        }
         Body::Whole { .. } => {
             return Err("a modem does not cut texts: set `concat: udh` or `numbered`".to_owned());
         }
+        Body::Binary { data, udh } => {
+            let content = Content::binary(data.clone(), udh.clone());
+            (content, Encoding::Binary)
+        }
     };
-    let flash = submission.flash && !without.contains(&Feature::Flash);
-    let content = Content::segment(&segment, flash);
+    if !(has(submission, Feature::Flash) && without.contains(&Feature::Flash)) {
+        content.dcs = Dcs(submission.dcs(encoding));
+    }
     let mut submit = Submit::new(Party::Number(submission.number.clone()), content);
+    submit.pid = submission.attributes.pid;
     submit.reference = submission.reference;
     submit.status_report = submission.receipt;
     submit.reject_duplicates = submission.repeat;
@@ -60,7 +69,7 @@ pub(super) fn tpdu(submission: &Submission, without: &[Feature]) -> Result<Tpdu,
 pub(super) fn has(submission: &Submission, feature: Feature) -> bool {
     match feature {
         Feature::Validity => submission.validity.is_some(),
-        Feature::Flash => submission.flash,
+        Feature::Flash => submission.attributes.dcs.is_none() && submission.class() == Some(0),
     }
 }
 
@@ -160,6 +169,7 @@ mod tests {
             reference: 17,
             repeat: false,
             flash: true,
+            attributes: crate::sms::Attributes::default(),
             receipt: true,
             validity: Some(Duration::from_hours(6)),
             sender_id: None,
@@ -204,6 +214,59 @@ mod tests {
             concat: None,
             shifts: Shifts::default(),
         });
+        assert!(tpdu(&wanted, &[]).is_err());
+    }
+
+    #[test]
+    fn makes_pdus_of_data_and_parameters() {
+        let decoded = |submission: &Submission, without: &[Feature]| {
+            let tpdu = tpdu(submission, without).expect("tpdu");
+            match pdu::decode(tpdu.hex()) {
+                Ok(Pdu::Submit(submit)) => submit,
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut wanted = submission(1, "+15551234567");
+        wanted.flash = false;
+        for (class, dcs, pid, data, expected_dcs) in [
+            (None, None, 0, false, 0x00),
+            (Some(0), None, 0, false, 0x10),
+            (Some(2), None, 0x41, false, 0x12),
+            (None, Some(0xC8), 0, false, 0xC8),
+            (None, None, 0, true, 0x04),
+            (Some(1), None, 0, true, 0x15),
+            (None, Some(0xF5), 0x7F, true, 0xF5),
+        ] {
+            wanted.attributes = crate::sms::Attributes { pid, dcs, class };
+            wanted.body = match data {
+                true => Body::Binary {
+                    data: vec![1, 2, 0xFF],
+                    udh: vec![6, 5, 4, 0x0B, 0x84, 0x23, 0xF0],
+                },
+                false => submission(1, "+15551234567").body,
+            };
+            let submit = decoded(&wanted, &[]);
+            assert_eq!((submit.pid, submit.content.dcs.0), (pid, expected_dcs));
+            let (udh, body) = (submit.content.udh.len(), submit.content.body);
+            match data {
+                true => assert_eq!((udh, body), (7, pdu::Body::Data(vec![1, 2, 0xFF]))),
+                false => assert_eq!((udh, body), (0, pdu::Body::Text("hi".into()))),
+            }
+        }
+        // What the network does not take is left out, if it was asked for; an own DCS is not.
+        wanted.attributes = crate::sms::Attributes {
+            class: Some(0),
+            ..Default::default()
+        };
+        assert!(has(&wanted, Feature::Flash));
+        assert_eq!(decoded(&wanted, &[Feature::Flash]).content.dcs.0, 0x04);
+        wanted.attributes.dcs = Some(0xF5);
+        assert!(!has(&wanted, Feature::Flash));
+        assert_eq!(decoded(&wanted, &[Feature::Flash]).content.dcs.0, 0xF5);
+        wanted.body = Body::Binary {
+            data: vec![0; 141],
+            udh: vec![],
+        };
         assert!(tpdu(&wanted, &[]).is_err());
     }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::keys::Kind;
-use crate::sms::{Concat, MessageId, Number, Party};
+use crate::sms::{Concat, Marks, MessageId, Number, Party};
 use crate::store::{
     Content, Dedupe, Inbound, InboundState, Link, Message, OutMail, QueuedMail, Received,
 };
@@ -397,6 +397,9 @@ enum ContentRow<'a> {
         text: Text<'a>,
         binary: Option<Octets<'a>>,
         concat: Option<ConcatRow>,
+        /// Not in older records, nor in those of an SMS without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        marks: Option<MarksRow<'a>>,
         sent: Option<At>,
     },
     Undecodable {
@@ -410,6 +413,13 @@ enum PartyRow<'a> {
     Number(Phone<'a>),
     Short(Text<'a>),
     Name(Text<'a>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarksRow<'a> {
+    pid: u8,
+    dcs: Option<u8>,
+    udh: Octets<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -430,6 +440,7 @@ pub fn encode_inbound(inbound: &Inbound, touched: Timestamp) -> Vec<u8> {
             text: said,
             binary,
             concat,
+            marks,
             sent,
         } => ContentRow::Sms {
             from: match from {
@@ -445,6 +456,11 @@ pub fn encode_inbound(inbound: &Inbound, touched: Timestamp) -> Vec<u8> {
                 wide: c.wide,
                 part: c.part,
                 parts: c.parts,
+            }),
+            marks: (*marks != Marks::default()).then(|| MarksRow {
+                pid: marks.pid,
+                dcs: marks.dcs,
+                udh: Octets(Cow::Borrowed(&marks.udh)),
             }),
             sent: sent.map(At),
         },
@@ -487,6 +503,7 @@ pub fn decode_inbound(payload: &[u8]) -> Result<Kept<Inbound>, Damage> {
             text,
             binary,
             concat,
+            marks,
             sent,
         } => Content::Sms {
             from: match from {
@@ -502,6 +519,11 @@ pub fn decode_inbound(payload: &[u8]) -> Result<Kept<Inbound>, Damage> {
                 wide: c.wide,
                 part: c.part,
                 parts: c.parts,
+            }),
+            marks: marks.map_or_else(Marks::default, |m| Marks {
+                pid: m.pid,
+                dcs: m.dcs,
+                udh: m.udh.0.into_owned(),
             }),
             sent: sent.map(|at| at.0),
         },

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use crate::gateway::http::HookFields;
-use crate::sms::{Concat, Number, Party, Receipt};
+use crate::sms::{Concat, Number, Party, Receipt, udh};
 
 /// Shorter digits without a `+` are a short code, not a number without its `+`.
 const MIN_NUMBER: usize = 8;
@@ -54,6 +54,8 @@ pub(super) struct Sms {
     pub(super) text: String,
     pub(super) binary: Option<Vec<u8>>,
     pub(super) concat: Option<Concat>,
+    /// With its length octet; empty: none.
+    pub(super) udh: Vec<u8>,
     pub(super) id: Option<String>,
     pub(super) time: Option<Timestamp>,
 }
@@ -173,6 +175,8 @@ impl Fields {
             .map(str::trim)
             .filter(|udh| !udh.is_empty());
         let udh = udh.map(|udh| octets(&names.udh, udh)).transpose()?;
+        // One that is broken is kept as it came, and said to be broken where it is shown.
+        let udh = udh.map_or_else(Vec::new, |udh| udh::read(&udh).unwrap_or(udh));
         let payload = is_binary
             .then(|| octets(&names.text, text.trim()))
             .transpose()?;
@@ -187,7 +191,8 @@ impl Fields {
                 text.to_owned()
             },
             binary: payload,
-            concat: udh.and_then(|udh| concat(&udh)),
+            concat: udh::concat(&udh),
+            udh,
             id: id.map(str::to_owned),
             time,
         }))
@@ -302,37 +307,6 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     text.as_bytes().chunks_exact(2).map(octet).collect()
 }
 
-/// Where a segment stands, from its user data header with or without its length octet (TS 23.040
-/// §9.2.3.24.1 and .8). A header that says nothing of it, or nonsense, is a message alone.
-fn concat(udh: &[u8]) -> Option<Concat> {
-    let mut rest = match udh {
-        [length, rest @ ..] if usize::from(*length) == rest.len() => rest,
-        all => all,
-    };
-    let mut found = None;
-    while let [id, length, more @ ..] = rest {
-        let (element, after) = more.split_at_checked(usize::from(*length))?;
-        rest = after;
-        // The last one counts (§9.2.3.24).
-        match (id, element) {
-            (0x00, &[reference, parts, part]) => {
-                found = Some((u16::from(reference), false, part, parts));
-            }
-            (0x08, &[high, low, parts, part]) => {
-                found = Some((u16::from_be_bytes([high, low]), true, part, parts));
-            }
-            _ => {}
-        }
-    }
-    let (reference, wide, part, parts) = found?;
-    (1..=parts).contains(&part).then_some(Concat {
-        reference,
-        wide,
-        part,
-        parts,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -365,7 +339,12 @@ mod tests {
                 let concat = sms.concat.map_or_else(String::new, |c| {
                     format!(" {}:{}/{}", c.reference, c.part, c.parts)
                 });
-                format!("{}: {}{to}{time}{id}{binary}{concat}", sms.from, sms.text)
+                let udh = match (sms.udh.is_empty(), concat.is_empty()) {
+                    (false, true) => format!(" udh {:02x?}", sms.udh),
+                    _ => String::new(),
+                };
+                let extra = format!("{binary}{concat}{udh}");
+                format!("{}: {}{to}{time}{id}{extra}", sms.from, sms.text)
             }
         }
     }
@@ -427,8 +406,19 @@ mod tests {
         check("", "from=a&text=b&udh=050003CC0201", "", "a: b 204:1/2");
         check("", "from=a&text=b&udh=0003cc0202", "", "a: b 204:2/2");
         check("", "from=a&text=b&udh=06080401020301", "", "a: b 258:1/3");
-        check("", "from=a&text=b&udh=0003cc0203", "", "a: b");
-        check("", "from=a&text=b&udh=0009", "", "a: b");
+        check(
+            "",
+            "from=a&text=b&udh=0003cc0203",
+            "",
+            "a: b udh [05, 00, 03, cc, 02, 03]",
+        );
+        check("", "from=a&text=b&udh=0009", "", "a: b udh [00, 09]");
+        check(
+            "",
+            "from=a&text=AQI=&binary=1&udh=05040B8423F0",
+            "",
+            "a:  binary [1, 2] udh [06, 05, 04, 0b, 84, 23, f0]",
+        );
         check("", "from=a&text=FBFF&binary=1", "", "a:  binary [251, 255]");
         check(
             "",
@@ -525,21 +515,6 @@ mod tests {
             let query = format!("a=b&text={}", percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC));
             let read = pairs(query.as_bytes()).expect("pairs");
             prop_assert_eq!(&read[1].1, &text);
-        }
-
-        #[test]
-        fn any_udh_is_read(udh: Vec<u8>) {
-            if let Some(concat) = concat(&udh) {
-                prop_assert!(concat.part >= 1 && concat.part <= concat.parts);
-            }
-        }
-
-        #[test]
-        fn our_udh_comes_back(reference: u16, wide: bool, part in 1u8..5) {
-            let reference = if wide { reference } else { reference & 0xFF };
-            let ours = Concat { reference, wide, part, parts: 5 };
-            prop_assert_eq!(concat(&ours.udh()), Some(ours));
-            prop_assert_eq!(concat(&ours.udh()[1..]), Some(ours));
         }
     }
 }

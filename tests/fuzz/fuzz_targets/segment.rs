@@ -14,6 +14,7 @@ fuzz_target!(|input: (u8, &str)| {
             [usize::from(bits >> 2 & 3)],
         reference: bits.into(),
         wide: bits & 16 != 0,
+        languages: if bits & 32 != 0 { Languages::all() } else { Languages::default() },
     };
     let most = usize::from(bits >> 5).max(1);
     if let Ok(cut) = cut(text, &options) {

@@ -195,6 +195,7 @@ impl House {
             text: text.to_owned(),
             binary: None,
             concat,
+            marks: sms_milter::sms::Marks::default(),
             sent: Some(self.world.now()),
         };
         let mut key = [0; 32];
@@ -308,6 +309,8 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         charge: None,
         number: number(PHONE),
         text: "hi".to_owned(),
+        payload: None,
+        attributes: sms_milter::sms::Attributes::default(),
         encoding: Encoding::Gsm7,
         segments: 1,
         reference: 7,

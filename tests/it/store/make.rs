@@ -41,6 +41,8 @@ pub fn message(n: u64) -> Message {
         charge: None,
         number: phone(n),
         text: format!("Disk {n} is full. Zażółć gęślą jaźń 🐁"),
+        payload: None,
+        attributes: sms_milter::sms::Attributes::default(),
         encoding: Encoding::Ucs2,
         segments: 1,
         reference: 7,
@@ -171,6 +173,7 @@ pub fn received(n: u64, dedupe: Option<Dedupe>) -> Received {
             text: "on my way".into(),
             binary: None,
             concat: None,
+            marks: sms_milter::sms::Marks::default(),
             sent: Some(at(-3)),
         },
     }

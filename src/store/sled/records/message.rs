@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{At, Damage, Id, Kept, Phone, Text, by_name, encode, parse, text, texts};
-use crate::sms::{Class, Encoding, Receipt};
+use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
+use crate::sms::{Attributes, Class, Encoding, Payload, Receipt};
 use crate::store::{Charge, Message, Origin, Part, PartState, State};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
@@ -34,6 +34,12 @@ struct MessageRow<'a> {
     charge: Option<ChargeRow<'a>>,
     number: Phone<'a>,
     text: Text<'a>,
+    /// Not in older records, nor in those of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<PayloadRow<'a>>,
+    /// Not in older records, nor in those of an ordinary SMS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attributes: Option<AttributesRow>,
     encoding: Text<'a>,
     segments: u8,
     reference: u8,
@@ -52,6 +58,19 @@ struct MessageRow<'a> {
     expires: At,
     warned: bool,
     error: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PayloadRow<'a> {
+    data: Octets<'a>,
+    udh: Octets<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AttributesRow {
+    pid: u8,
+    dcs: Option<u8>,
+    class: Option<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,6 +152,15 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         }),
         number: Phone::of(&m.number),
         text: text(&m.text),
+        payload: m.payload.as_ref().map(|p| PayloadRow {
+            data: Octets(Cow::Borrowed(&p.data)),
+            udh: Octets(Cow::Borrowed(&p.udh)),
+        }),
+        attributes: (m.attributes != Attributes::default()).then_some(AttributesRow {
+            pid: m.attributes.pid,
+            dcs: m.attributes.dcs,
+            class: m.attributes.class,
+        }),
         encoding: text(m.encoding.name()),
         segments: m.segments,
         reference: m.reference,
@@ -177,6 +205,17 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         }),
         number: row.number.0.into_owned(),
         text: row.text.into_owned(),
+        payload: row.payload.map(|p| Payload {
+            data: p.data.0.into_owned(),
+            udh: p.udh.0.into_owned(),
+        }),
+        attributes: row
+            .attributes
+            .map_or_else(Attributes::default, |a| Attributes {
+                pid: a.pid,
+                dcs: a.dcs,
+                class: a.class,
+            }),
         encoding: by_name(ENCODINGS, Encoding::name, &row.encoding)?,
         segments: row.segments,
         reference: row.reference,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
-use crate::sms::Receipt;
+use crate::sms::{Attributes, Payload, Receipt};
 use crate::store::{Charge, Origin, Part, PartState};
 
 fn time() -> impl Strategy<Value = Timestamp> {
@@ -55,6 +55,14 @@ fn part() -> impl Strategy<Value = Part> {
     })
 }
 
+fn attributes() -> impl Strategy<Value = Attributes> {
+    any::<(u8, Option<u8>, Option<u8>)>().prop_map(|(pid, dcs, class)| Attributes {
+        pid,
+        dcs,
+        class,
+    })
+}
+
 fn message() -> impl Strategy<Value = Message> {
     let origin = (of(string()), string(), of(string()), string(), of(string())).prop_map(
         |(queue_id, recipient, message_id, subject, report_to)| Origin {
@@ -74,8 +82,9 @@ fn message() -> impl Strategy<Value = Message> {
         },
     );
     let who = (id(), any::<u64>(), origin, string(), of(charge), number());
+    let special = (any::<Option<(Vec<u8>, Vec<u8>)>>(), attributes());
     let what = (
-        string(),
+        (string(), special),
         prop::sample::select(&ENCODINGS[..]),
         any::<(u8, u8, bool, bool)>(),
         prop::sample::select(&CLASSES[..]),
@@ -98,7 +107,9 @@ fn message() -> impl Strategy<Value = Message> {
         account: who.3,
         charge: who.4,
         number: who.5,
-        text: what.0,
+        text: what.0.0,
+        payload: what.0.1.0.map(|(data, udh)| Payload { data, udh }),
+        attributes: what.0.1.1,
         encoding: what.1,
         segments: what.2.0,
         reference: what.2.1,
@@ -132,6 +143,8 @@ fn inbound() -> impl Strategy<Value = Inbound> {
         part,
         parts,
     });
+    let marks = any::<(u8, Option<u8>, Vec<u8>)>();
+    let marks = marks.prop_map(|(pid, dcs, udh)| Marks { pid, dcs, udh });
     let content = prop_oneof![
         (
             from,
@@ -139,16 +152,20 @@ fn inbound() -> impl Strategy<Value = Inbound> {
             string(),
             of(any::<Vec<u8>>()),
             of(concat),
+            marks,
             of(time())
         )
-            .prop_map(|(from, to, text, binary, concat, sent)| Content::Sms {
-                from,
-                to,
-                text,
-                binary,
-                concat,
-                sent
-            }),
+            .prop_map(
+                |(from, to, text, binary, concat, marks, sent)| Content::Sms {
+                    from,
+                    to,
+                    text,
+                    binary,
+                    concat,
+                    marks,
+                    sent
+                }
+            ),
         string().prop_map(|reason| Content::Undecodable { reason }),
     ];
     let dedupe = (any::<[u8; 32]>(), time()).prop_map(|(key, until)| Dedupe { key, until });
@@ -262,6 +279,34 @@ proptest! {
             let _ = decode(kind, &payload);
         }
     }
+}
+
+/// Records as version 0.1.0 wrote them, before there were payloads, attributes and marks.
+#[test]
+fn records_of_before_are_read() {
+    let message = br#"{"touched":"2026-11-20T10:00:00Z","id":"01900000-0000-7000-8000-000000000001","revision":3,
+        "created":"2026-11-20T10:00:00Z","origin":{"queue_id":null,"recipient":"+15551234567","message_id":null,
+        "subject":"","report_to":null},"account":"ann@example.com","charge":null,"number":"+15551234567",
+        "text":"hello","encoding":"gsm7","segments":1,"reference":7,"flash":true,"confirm":false,
+        "class":"normal","sender_id":null,"gateways":[],"in_order":false,"avoided":[],"state":"queued",
+        "begun":null,"parts":[{"text":"hello","state":"queued","receipt":null,"unknowns":0}],"attempts":0,
+        "next_attempt":"2026-11-20T10:00:00Z","expires":"2026-11-25T10:00:00Z","warned":false,"error":null}"#;
+    let read = |json: &[u8]| [&[VERSION], json].concat();
+    let message = decode_message(&read(message)).expect("a message").value;
+    assert_eq!(
+        (message.payload, message.attributes),
+        (None, Attributes::default())
+    );
+    assert_eq!((message.text.as_str(), message.flash), ("hello", true));
+    let inbound = br#"{"touched":"2026-11-20T10:00:00Z","id":"01900000-0000-7000-8000-000000000002",
+        "gateway":"hall","at":"2026-11-20T10:00:00Z","dedupe":null,"raw":"AAEC","content":{"sms":{
+        "from":{"number":"+15551234567"},"to":null,"text":"","binary":"/wAB","concat":null,"sent":null}},
+        "state":"open","due":"2026-11-20T10:00:00Z"}"#;
+    let inbound = decode_inbound(&read(inbound)).expect("an SMS").value;
+    let Content::Sms { binary, marks, .. } = inbound.received.content else {
+        panic!("no SMS")
+    };
+    assert_eq!((binary, marks), (Some(vec![0xFF, 0, 1]), Marks::default()));
 }
 
 #[test]

@@ -1,0 +1,399 @@
+//! Which mail becomes what, for whom, through which gateway.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::*;
+use crate::access;
+use crate::gateway::OnUnknown;
+use crate::rules::Condition;
+use crate::sms::Region;
+
+fn gateway(id: &str, rate: f64) -> Common {
+    Common {
+        id: id.into(),
+        active: true,
+        number: None,
+        concat: Concatenation::Udh,
+        on_unknown: OnUnknown::Report,
+        unknown_wait: Duration::from_secs(600),
+        window: 1,
+        throughput: None,
+        rates: vec![("+1".into(), rate), ("+1555".into(), rate * 2.0)],
+        from: None,
+        carries: Carries::default(),
+    }
+}
+
+fn planner() -> Planner {
+    let us = Region::parse("US").expect("US");
+    let when = |field, pattern| Condition::pattern(field, pattern).expect("pattern");
+    use crate::rules::Field;
+    Planner {
+        addresses: address::Settings {
+            domains: vec![address::Domain {
+                mail: "example.com".into(),
+                sms: "sms.example.com".into(),
+                region: us,
+            }],
+            prefix: "sms".into(),
+            account: "sms".into(),
+            plus_numbers: false,
+        },
+        access: Access::new(access::Settings {
+            trusted_networks: vec![],
+            timezone: jiff::tz::TimeZone::UTC,
+            defaults: access::Policy {
+                max_segments: 2,
+                ..access::Policy::default()
+            },
+            domains: HashMap::new(),
+            resubmission: Some(access::Resubmission {
+                daemon: "sms".into(),
+                trust_sender: false,
+            }),
+            aliases: HashMap::new(),
+            users: vec![],
+            first_mail_domain: "example.com".into(),
+        }),
+        destinations: Destinations {
+            allow: None,
+            deny: vec![],
+            rewrite: vec![],
+            regions: vec![us],
+        },
+        rules: vec![
+            OutgoingRule {
+                when: when(Field::Text, "(?i)password"),
+                action: Action::Reject("no passwords by SMS".into()),
+            },
+            OutgoingRule {
+                when: when(Field::To, "^\\+1555777"),
+                action: Action::Gateways(vec!["dear".into(), "cheap".into()], Strategy::Cheapest),
+            },
+            OutgoingRule {
+                when: when(Field::Subject, "pin"),
+                action: Action::Gateways(vec!["gone".into()], Strategy::InOrder),
+            },
+        ],
+        text: text::Settings::default(),
+        fold: Fold::Typographic,
+        on_overflow: Overflow::Cut,
+        gateways: vec![gateway("dear", 0.1), gateway("cheap", 0.01)],
+    }
+}
+
+fn envelope(auth: Option<&str>) -> Envelope {
+    Envelope {
+        sender: "ann@example.com".into(),
+        auth: auth.map(Into::into),
+        ..Envelope::default()
+    }
+}
+
+fn admitted(planner: &Planner, rcpt: &str) -> Admitted {
+    let now = Timestamp::UNIX_EPOCH;
+    match planner.judge(&envelope(Some("ann")), rcpt, &[], now) {
+        Judgement::Ours(Ok(admitted)) => *admitted,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn planned(text: &str, subject: &str, number: &str) -> Result<Plan, String> {
+    let planner = planner();
+    let to = admitted(&planner, &format!("<{number}@sms.example.com>"));
+    let mail = MailText {
+        text: text.into(),
+        subject: subject.into(),
+        ..MailText::default()
+    };
+    planner.plan(&mail, &to).map_err(|reply| reply.to_string())
+}
+
+#[test]
+fn recipients_are_judged() {
+    let log_in = "550 5.7.1 log in to send SMS: only known users may";
+    for (auth, daemon, rcpt, expected) in [
+        (
+            Some("ann"),
+            None,
+            "<+15551234567@sms.example.com>",
+            "+15551234567 for ann@example.com",
+        ),
+        (None, None, "<+15551234567@sms.example.com>", log_in),
+        (Some("ann"), None, "<bob@example.com>", "mail"),
+        (
+            None,
+            Some("sms"),
+            "<bob@example.com>",
+            "550 5.1.1 no SMS recipient: this listener takes nothing else",
+        ),
+        (
+            Some("ann"),
+            None,
+            "<carol@sms.example.com>",
+            "550 5.1.1 carol@sms.example.com: no such user",
+        ),
+        (
+            Some("ann"),
+            None,
+            "<+19002345678@sms.example.com>",
+            "550 5.7.1 SMS to +19002345678 is not allowed: premium-rate number",
+        ),
+    ] {
+        let envelope = Envelope {
+            daemon: daemon.map(Into::into),
+            ..envelope(auth)
+        };
+        let shown = match planner().judge(&envelope, rcpt, &[], Timestamp::UNIX_EPOCH) {
+            Judgement::NotOurs => "mail".to_owned(),
+            Judgement::Ours(Ok(to)) => format!("{} for {}", to.number, to.payer.account),
+            Judgement::Ours(Err(reply)) => reply.to_string(),
+        };
+        assert_eq!(shown, expected, "{auth:?} {daemon:?} {rcpt}");
+    }
+}
+
+#[test]
+fn rules_choose_gateways_or_refuse() {
+    let plan = planned("hello", "", "+15551234567").expect("a plan");
+    assert_eq!(
+        (plan.gateways.join(" "), plan.pinned, plan.rule),
+        ("dear cheap".into(), false, None)
+    );
+    assert_eq!(plan.price, Some(0.2));
+    let plan = planned("hello", "", "+15557771234").expect("a plan");
+    assert_eq!(
+        (plan.gateways.join(" "), plan.pinned, plan.rule),
+        ("cheap dear".into(), true, Some(2))
+    );
+    assert!(plan.in_order);
+    let refused = |text, subject| planned(text, subject, "+15551234567").expect_err("refused");
+    assert_eq!(refused("my Password", ""), "550 5.7.1 no passwords by SMS");
+    assert_eq!(
+        refused("x", "pin"),
+        "550 5.7.1 no gateway can carry this message"
+    );
+}
+
+#[track_caller]
+fn check_wishes(carries: Carries, wishes: &str, text: &str, expected: &str) {
+    let mut planner = planner();
+    planner.gateways[0].carries = carries;
+    let mut to = admitted(&planner, "<+15551234567@sms.example.com>");
+    for pair in wishes.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').expect("a pair");
+        to.wishes.set(name, value).expect("a wish");
+    }
+    let mail = MailText {
+        text: text.into(),
+        ..MailText::default()
+    };
+    let shown = |plan: Plan| {
+        let sizes: Vec<_> = plan.segments.iter().map(|s| s.units.to_string()).collect();
+        let Attributes { pid, dcs, class } = plan.attributes;
+        format!(
+            "{} [{}] {} pinned={} pid={pid} dcs={dcs:?} class={class:?}",
+            plan.encoding.name(),
+            sizes.join(" "),
+            plan.gateways.join(" "),
+            plan.pinned,
+        )
+    };
+    let planned = planner.plan(&mail, &to);
+    let planned = planned.map_or_else(|reply| reply.to_string(), shown);
+    assert_eq!(planned, expected, "{wishes} {text}");
+}
+
+#[test]
+fn wishes_choose_content_and_gateways() {
+    let (all, none) = (
+        Carries::default(),
+        Carries {
+            binary: false,
+            udh: false,
+            dcs: false,
+            pid: false,
+        },
+    );
+    let rest = "pid=0 dcs=None class=None";
+    check_wishes(
+        all,
+        "",
+        "hi",
+        &format!("gsm7 [2] dear cheap pinned=false {rest}"),
+    );
+    check_wishes(
+        none,
+        "",
+        "hi",
+        &format!("gsm7 [2] dear cheap pinned=false {rest}"),
+    );
+    check_wishes(
+        none,
+        "flash=1",
+        "hi",
+        "gsm7 [2] cheap pinned=true pid=0 dcs=None class=Some(0)",
+    );
+    check_wishes(
+        none,
+        "pid=65",
+        "hi",
+        "gsm7 [2] cheap pinned=true pid=65 dcs=None class=None",
+    );
+    check_wishes(
+        all,
+        "dcs=8",
+        "hi",
+        "ucs2 [2] dear cheap pinned=false pid=0 dcs=Some(8) class=None",
+    );
+    check_wishes(
+        all,
+        "dcs=0xC8",
+        "жди",
+        "550 5.1.3 dcs=0xc8: means GSM 7-bit, and the text has U+0436, which that has not; leave \
+         dcs out, or write one of UCS-2, as 0x08",
+    );
+    check_wishes(
+        none,
+        "binary=hex",
+        "01 02 FF",
+        &format!("binary [3] cheap pinned=true {rest}"),
+    );
+    let no_udh = Carries { udh: false, ..all };
+    let long = "00".repeat(141);
+    check_wishes(
+        no_udh,
+        "binary=hex",
+        "0102FF",
+        &format!("binary [3] dear cheap pinned=false {rest}"),
+    );
+    check_wishes(
+        no_udh,
+        "binary=hex",
+        &long,
+        &format!("binary [134 7] cheap pinned=true {rest}"),
+    );
+    check_wishes(
+        all,
+        "binary=hex&udh=0605040B8423F0",
+        &"00".repeat(134),
+        &format!("binary [128 6] dear cheap pinned=false {rest}"),
+    );
+    check_wishes(
+        all,
+        "binary=hex",
+        &"00".repeat(300),
+        "550 5.7.1 the data take 3 SMS; you may send 2 at a time",
+    );
+    check_wishes(
+        all,
+        "binary=1",
+        "=?",
+        "554 5.6.0 the data are not base64: character 1 is not of it",
+    );
+    check_wishes(
+        all,
+        "udh=0605040B8423F0",
+        "hi",
+        "550 5.1.3 udh goes with binary: a text has no user data header of its own",
+    );
+}
+
+#[test]
+fn what_no_gateway_carries_is_refused_with_the_reason() {
+    let mut planner = planner();
+    for gateway in &mut planner.gateways {
+        gateway.carries.binary = false;
+    }
+    let mut to = admitted(&planner, "<+15551234567@sms.example.com>");
+    to.wishes.set("binary", "hex").expect("a wish");
+    let mail = MailText {
+        text: "00".into(),
+        ..MailText::default()
+    };
+    let reply = planner.plan(&mail, &to).expect_err("refused");
+    assert_eq!(
+        reply.to_string(),
+        "550 5.7.1 no gateway can carry this message: dear cannot carry binary data, cheap \
+         cannot carry binary data"
+    );
+}
+
+#[test]
+fn long_texts_are_cut_and_said_to_be() {
+    let plan = planned(&"word ".repeat(200), "", "+15551234567").expect("a plan");
+    assert_eq!((plan.segments.len(), plan.cut), (2, true));
+    assert_eq!(plan.notes, ["cut to 2 segments"]);
+    let refusing = Planner {
+        on_overflow: Overflow::Refuse,
+        ..planner()
+    };
+    let to = admitted(&refusing, "<+15551234567@sms.example.com>");
+    let mail = MailText {
+        text: "word ".repeat(200),
+        ..MailText::default()
+    };
+    let reply = refusing.plan(&mail, &to).expect_err("refused");
+    assert_eq!(
+        reply.to_string(),
+        "550 5.7.1 the text is longer than the 2 SMS you may send at a time"
+    );
+}
+
+#[test]
+fn orcpt_is_xtext() {
+    let original = |arg: &str| original(&["NOTIFY=NEVER".to_owned(), arg.to_owned()]);
+    for (arg, expected) in [
+        (
+            "ORCPT=rfc822;oncall@example.com",
+            Some("oncall@example.com"),
+        ),
+        (
+            "orcpt=RFC822;+2B15551230000@example.com",
+            Some("+15551230000@example.com"),
+        ),
+        (
+            "ORCPT=rfc822;50%25+3Doff@example.com",
+            Some("50%25=off@example.com"),
+        ),
+        ("ORCPT=x400;oncall", None),
+        ("ORCPT=oncall@example.com", None),
+    ] {
+        assert_eq!(original(arg).as_deref(), expected, "{arg}");
+    }
+}
+
+#[test]
+fn a_repeat_is_known_by_what_the_client_wrote() {
+    let planner = planner();
+    let to = admitted(&planner, "<+15551234567@sms.example.com>");
+    let key = |queue_id: &str, message_id: Option<&str>, body: &str| {
+        let mut headers = vec![(b"Date".to_vec(), b"today".to_vec())];
+        headers.extend(message_id.map(|id| (b"Message-ID".to_vec(), id.as_bytes().to_vec())));
+        let mail = RawMail {
+            headers,
+            body: body.into(),
+            truncated: false,
+        };
+        let envelope = Envelope {
+            queue_id: Some(queue_id.into()),
+            ..Envelope::default()
+        };
+        repeat_key(&envelope, &mail, &to)
+    };
+    let first = key("Q1", Some("<a@b>"), "text");
+    assert!(!first.1);
+    assert_eq!(
+        first,
+        key("Q2", Some("<a@b>"), "text"),
+        "a new queue id is the same mail"
+    );
+    assert_ne!(first.0, key("Q1", Some("<a@b>"), "other").0);
+    assert_ne!(first.0, key("Q1", Some("<c@b>"), "text").0);
+    // The MTA made this id up in this attempt, and would make up another in the next.
+    let made_up = key("Q1", Some("<2026.Q1@mta>"), "text");
+    assert!(made_up.1);
+    assert_eq!(made_up, key("Q2", Some("<2026.Q2@mta>"), "text"));
+    assert_eq!(made_up, key("Q3", None, "text"));
+}
