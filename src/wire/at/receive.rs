@@ -71,7 +71,12 @@ impl At {
     fn found_stored(&mut self, memory: Memory, index: u16, pdu: Vec<u8>) {
         match self.held.get(&(memory, index)) {
             Some(held) if held.pdu == pdu && held.kept => {
-                self.chores.push_back(Chore::Delete(memory, index))
+                // It may have been kept while this was listed. Deleted twice, the second time would hit
+                // what the network put into the free place meanwhile.
+                let delete = Chore::Delete(memory, index);
+                if !self.chores.contains(&delete) {
+                    self.chores.push_back(delete);
+                }
             }
             Some(held) if held.pdu == pdu => {}
             _ => {

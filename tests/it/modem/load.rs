@@ -1,0 +1,86 @@
+//! Four modems share a load, each as fast as its line; two are pulled in the middle of it.
+
+use std::collections::BTreeMap;
+
+use super::daemon::{another, modem, write};
+use crate::sim::modem::{Options, SimModem};
+use crate::sim::product::{PATIENCE, Place, Product};
+use crate::sim::smtp_sink::SmtpSink;
+
+const MODEMS: usize = 4;
+const MESSAGES: usize = 1_000;
+
+fn sims() -> Vec<SimModem> {
+    let wire = |n| Options {
+        baud: 115_200,
+        ..another(n, Options::default())
+    };
+    (0..MODEMS).map(|n| SimModem::start(wire(n))).collect()
+}
+
+fn place(sims: &[SimModem], sink: &SmtpSink) -> Place {
+    let gateways: String = sims
+        .iter()
+        .enumerate()
+        .map(|(n, sim)| modem(&format!("m{n}"), sim, ""))
+        .collect();
+    Place::new(sink.address(), &format!("gateways:\n{gateways}"))
+}
+
+fn mails() -> Vec<(String, String)> {
+    (0..MESSAGES)
+        .map(|n| (format!("+1212555{n:04}"), format!("load {n}")))
+        .collect()
+}
+
+/// How often each text went out, over all modems.
+fn copies(sims: &[SimModem]) -> BTreeMap<String, usize> {
+    let mut copies = BTreeMap::new();
+    for sms in sims.iter().flat_map(SimModem::sent) {
+        *copies.entry(sms.text).or_insert(0) += 1;
+    }
+    copies
+}
+
+/// Waits until so many messages are in that state.
+fn wait_for(product: &Product, state: &str, count: usize) {
+    product.until(&["queue", "stats", "--json"], |lines| {
+        let there = lines[0]["messages"][state].as_u64();
+        there.is_some_and(|there| there >= count as u64)
+    });
+}
+
+fn wait_for_modems(sims: &[SimModem]) {
+    for sim in sims {
+        sim.wait("a poll", PATIENCE, |state| state.count("AT+CMGL") > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_are_pulled_lose_none() {
+    let sims = sims();
+    let sink = SmtpSink::start().await;
+    let place = place(&sims, &sink);
+    let product = place.start();
+    wait_for_modems(&sims);
+    let mails = mails();
+    let (first, rest) = mails.split_at(MESSAGES / 2);
+    write(&product, first).await;
+    sims[0].wait_sent(25, PATIENCE);
+    sims[0].unplug();
+    sims[1].wait_sent(50, PATIENCE);
+    sims[1].unplug();
+    write(&product, rest).await;
+    // The other two take what is left, but for what was in the air.
+    wait_for(&product, "sent", MESSAGES - 2);
+    // What was in the air is asked for at the modem that has it, once that is back.
+    sims[0].replug();
+    sims[1].replug();
+    wait_for(&product, "sent", MESSAGES);
+    let copies = copies(&sims);
+    assert_eq!(copies.len(), MESSAGES, "none is lost");
+    let twice: Vec<_> = copies.iter().filter(|(_, n)| **n > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    assert_eq!(sink.mails().len(), 0, "nobody needs to be told");
+    assert!(product.stop().success());
+}
