@@ -51,7 +51,9 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     {
         if entry.is_dir() {
             sources(&entry, found);
-        } else if entry.extension().is_some_and(|e| e == "rs") {
+        } else if entry.extension().is_some_and(|e| e == "rs")
+            && entry.file_stem().is_none_or(|stem| stem != "tests")
+        {
             found.push(entry);
         }
     }
@@ -62,9 +64,12 @@ fn module_of(file: &Path) -> String {
     text.trim_end_matches("::mod").to_owned()
 }
 
-/// A file without its tests and comments.
+/// A file without its tests and comments; tests in files of their own are not looked at.
 fn code_of(source: &str) -> String {
-    let code = source.split("#[cfg(test)]").next().unwrap_or("");
+    let code = source
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or("");
     let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -414,6 +414,13 @@ impl<'a> Session<'a> {
                 }
             }
             at::Event::Arrived { place, pdu } => self.arrived(place, &pdu),
+            at::Event::Modem(_)
+            | at::Event::Subscriber(_)
+            | at::Event::Health(_)
+            | at::Event::Ussd(_)
+            | at::Event::Late { .. }
+            | at::Event::Full
+            | at::Event::Restarted => {}
             at::Event::Room { used, total } => self.room(used, total),
             at::Event::Notice(text) => warn!(gw = self.modem.id(), event = "notice", "{text}"),
         }
@@ -446,6 +453,12 @@ impl<'a> Session<'a> {
             {
                 info!(gw = self.modem.id(), msg = %job.submission.id, ?feature, reason, event = "again-without");
                 job.without.push(feature);
+                self.submit(job);
+            }
+            // The core says so once; a repeat that is no clearer is `Unknown`.
+            Verdict::Repeat => {
+                info!(gw = self.modem.id(), msg = %job.submission.id, reason, event = "again-repeat");
+                job.submission.repeat = true;
                 self.submit(job);
             }
             _ => {

@@ -70,6 +70,7 @@ pub(super) fn has(submission: &Submission, feature: Feature) -> bool {
     match feature {
         Feature::Validity => submission.validity.is_some(),
         Feature::Flash => submission.attributes.dcs.is_none() && submission.class() == Some(0),
+        Feature::Protocol | Feature::Alphabet => false,
     }
 }
 
@@ -113,11 +114,13 @@ impl Refusals {
                 counts: true,
             },
             Verdict::Repair | Verdict::Human => Refusal::Link,
-            // `Accepted` and `Unknown` are no refusals, `Without` was tried already: should they come
-            // here, something of ours is wrong.
-            Verdict::Ours | Verdict::Without(_) | Verdict::Accepted | Verdict::Unknown => {
-                Refusal::Ours
-            }
+            // `Accepted`, `Repeat` and `Unknown` are no refusals, `Without` was tried already: should
+            // they come here, something of ours is wrong.
+            Verdict::Ours
+            | Verdict::Without(_)
+            | Verdict::Accepted
+            | Verdict::Repeat
+            | Verdict::Unknown => Refusal::Ours,
         }
     }
 

@@ -52,7 +52,7 @@ impl Core for Asker {
         if ask == Ask::Attention {
             self.talk.escape();
         }
-        self.talk.ask(ask, now + self.timeout);
+        self.talk.ask(ask, self.timeout, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

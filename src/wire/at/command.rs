@@ -4,9 +4,10 @@
 //! second command: digits of a [`Number`], a [`Pin`], a [`Tpdu`] in hex, an [`InitLine`] that was read
 //! with suspicion. Commands of 3GPP TS 27.005 (SMS) and TS 27.007 (the rest).
 
-use std::fmt;
+use std::time::Duration;
 
-use crate::secret::Secret;
+pub use super::part::{InitLine, Memory, Pin, Tpdu};
+use super::ussd;
 use crate::sms::Number;
 
 /// Ends a PDU and sends it (TS 27.005 §3.5.1).
@@ -14,149 +15,52 @@ pub const CTRL_Z: u8 = 0x1A;
 /// Leaves text entry and sends nothing (TS 27.005 §3.5.1).
 pub const ESC: u8 = 0x1B;
 
-/// An SMS-SUBMIT has at most 164 octets (TS 23.040 §9.2.2.2: 24 before the user data, 140 of it); an
-/// SMSC address of 12 may stand before it.
-const MAX_TPDU: usize = 164;
-const MAX_SMSC: usize = 12;
+/// How the modem tells of new SMS and receipts (`+CNMI`, TS 27.005 §3.4.1): mode, mt, bm, ds, bfr.
+/// `mt=1`: it stores an SMS and says where, so that nothing is lost when we crash. `ds`: what it does
+/// with receipts; 1 at once, 2 stored, 0 none. The best come first.
+pub(super) const NOTIFICATIONS: [&[u8]; 15] = [
+    &[2, 1, 0, 1, 0],
+    &[1, 1, 0, 1, 0],
+    &[3, 1, 0, 1, 0],
+    &[2, 1, 0, 1, 1],
+    &[1, 1, 0, 1, 1],
+    &[2, 1, 0, 2, 0],
+    &[1, 1, 0, 2, 0],
+    &[2, 1, 0, 2, 1],
+    &[1, 1, 0, 2, 1],
+    &[2, 1, 0, 0, 0],
+    &[1, 1, 0, 0, 0],
+    &[3, 1, 0, 0, 0],
+    &[2, 1, 0, 0, 1],
+    &[1, 1, 0, 0, 1],
+    &[1, 1],
+];
 
-/// The longest line of `init`; modems take 256 octets or more.
-const MAX_INIT: usize = 200;
+/// The same without storage, for modems that store nothing: only where the network waits for our
+/// `AT+CNMA` (TS 27.005 §3.4.4), because else a crash of ours would lose an SMS.
+pub(super) const DIRECT: [&[u8]; 3] = [&[2, 2, 0, 1, 0], &[1, 2, 0, 1, 0], &[2, 2, 0, 0, 0]];
 
-/// The code that opens a SIM: 4 to 8 digits.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pin(Secret);
-
-impl Pin {
-    /// `None` when it is not 4 to 8 digits.
-    pub fn parse(secret: &Secret) -> Option<Self> {
-        let digits = secret.expose().trim();
-        let fits = (4..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        fits.then(|| Self(Secret::new(digits)))
-    }
-
-    /// The digits.
-    pub fn expose(&self) -> &str {
-        self.0.expose()
-    }
+/// The alphabet of texts on the line (TS 27.007 §5.5). It does not concern PDUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Characters {
+    /// Of GSM: what we read and write is ASCII there, too.
+    Gsm,
+    /// ASCII.
+    Ira,
+    /// UCS-2 in hex.
+    Ucs2,
 }
 
-impl fmt::Debug for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// An SMS-SUBMIT in hex, with its SMSC address before it, and how long it is without that address.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Tpdu {
-    hex: String,
-    length: usize,
-}
-
-impl Tpdu {
-    /// `None` when it is not hex, too long, or the length is not that of the SMSC prefix in it.
-    pub fn new(hex: &str, length: usize) -> Option<Self> {
-        let is_hex = hex.len().is_multiple_of(2) && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        let prefix = (hex.len() / 2).checked_sub(length)?;
-        let announced = usize::from(u8::from_str_radix(hex.get(..2)?, 16).ok()?) + 1;
-        let fits = (1..=MAX_TPDU).contains(&length) && prefix == announced && prefix <= MAX_SMSC;
-        (is_hex && fits).then(|| Self {
-            hex: hex.to_ascii_uppercase(),
-            length,
-        })
-    }
-
-    /// Upper-case hex.
-    pub fn hex(&self) -> &str {
-        &self.hex
-    }
-}
-
-/// It holds a text.
-impl fmt::Debug for Tpdu {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tpdu({} octets)", self.length)
-    }
-}
-
-/// A command of the configuration, for modems that need one more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InitLine(String);
-
-impl InitLine {
-    /// Commands that wait for a text, send, call, or touch codes: never from a configuration.
-    const FORBIDDEN: [&'static str; 11] = [
-        "+CMGS", "+CMGW", "+CMGC", "+CMSS", "+CNMA", "+CMGD", "+CPIN", "+CPWD", "+CLCK", "ATD",
-        "+++",
-    ];
-
-    /// Reads `AT+SOMETHING=…`; the error says what is wrong with it.
-    pub fn parse(line: &str) -> Result<Self, String> {
-        let line = line.trim();
-        let upper = line.to_ascii_uppercase();
-        if !upper.starts_with("AT") {
-            return Err(format!(
-                "`{}` is not an AT command: it must start with AT",
-                line.escape_debug()
-            ));
-        }
-        if line.len() > MAX_INIT || !line.bytes().all(|b| matches!(b, b' '..=b'~')) {
-            return Err(format!(
-                "an init line must be at most {MAX_INIT} printable ASCII characters"
-            ));
-        }
-        match Self::FORBIDDEN.iter().find(|word| upper.contains(**word)) {
-            Some(word) => Err(format!("{word} is not allowed in an init line")),
-            None => Ok(Self(line.to_owned())),
-        }
-    }
-}
-
-/// Where a modem keeps SMS (TS 27.005 §3.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Memory {
-    /// The SIM.
-    Sim,
-    /// The modem.
-    Modem,
-    /// Both.
-    Both,
-    /// Status reports, in modems that keep them apart.
-    Reports,
-}
-
-impl Memory {
-    /// Reads `SM`, `ME`, `MT` or `SR`.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name.trim().to_ascii_uppercase().as_str() {
-            "SM" => Some(Memory::Sim),
-            "ME" => Some(Memory::Modem),
-            "MT" => Some(Memory::Both),
-            "SR" => Some(Memory::Reports),
-            _ => None,
-        }
-    }
-
-    /// The two letters.
+impl Characters {
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Memory::Sim => "SM",
-            Memory::Modem => "ME",
-            Memory::Both => "MT",
-            Memory::Reports => "SR",
+            Characters::Gsm => "GSM",
+            Characters::Ira => "IRA",
+            Characters::Ucs2 => "UCS2",
         }
     }
 }
-
-/// How the modem tells of new SMS and receipts (`+CNMI`, TS 27.005 §3.4.1). `mt=1`: it stores an SMS
-/// and says where, so that nothing is lost when we crash; `ds`: what it does with receipts.
-pub(super) const NOTIFICATIONS: [&str; 5] = [
-    "2,1,0,1,0", // receipts at once
-    "1,1,0,1,0",
-    "2,1,0,2,0", // receipts stored
-    "2,1,0,0,0", // no receipts
-    "1,1",
-];
 
 /// A command.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,6 +75,25 @@ pub enum Ask {
     SimId,
     /// `AT+ICCID`: the same in another dialect.
     SimIdOther,
+    /// `AT^ICCID?`: the same in Huawei's.
+    SimIdHuawei,
+    /// `AT+CRSM=176,12258,0,0,10`: the same from the SIM's own file (EF_ICCID, ETSI TS 102 221 §13.2),
+    /// which may be read before the PIN.
+    SimIdFile,
+    /// `AT+CGSN`: the modem's number (IMEI).
+    Imei,
+    /// `AT+CIMI`: the subscriber's number (IMSI); after the PIN.
+    Imsi,
+    /// `AT+CGMR`: the firmware.
+    Revision,
+    /// `AT+CFUN?`: is the radio on?
+    Functions,
+    /// `AT+CFUN=1`: the radio on.
+    SwitchOn,
+    /// `AT+CFUN=1,1`: the modem starts anew.
+    Restart,
+    /// `AT+CSCS=…`: the alphabet of names and of USSD.
+    Characters(Characters),
     /// `AT+CPIN?`.
     PinState,
     /// `AT+CPINR="SIM PIN"`: how many tries are left.
@@ -183,6 +106,10 @@ pub enum Ask {
     PduMode,
     /// `AT+CMGF?`.
     IsPduMode,
+    /// `AT+CSMS=1`: what comes without storage is acknowledged by us.
+    AcknowledgeMyself,
+    /// `AT+CMMS=2`: the link stays open between the parts of a message.
+    KeepLink,
     /// `AT+CSMS?`: must SMS that come without storage be acknowledged?
     Service,
     /// `AT+CPMS=…`: read, write and receive there.
@@ -195,14 +122,24 @@ pub enum Ask {
     SetCentre(Number),
     /// `AT+CSCA?`.
     Centre,
-    /// `AT+CNMI=…`, by its place in `NOTIFICATIONS`.
+    /// `AT+CNMI=?`: which ways there are.
+    Notifications,
+    /// `AT+CNMI=…`, by its number: from 0 to [`Ask::NOTIFICATIONS`] it stores what it tells of.
     Notify(usize),
     /// `AT+CREG?`.
     Registration,
     /// `AT+CEREG?`, for modems that know LTE only.
     PacketRegistration,
+    /// `AT+CGREG?`, for modems that say nothing to the other two.
+    GprsRegistration,
     /// `AT+CSQ`.
     Signal,
+    /// `AT+COPS=3,0`: the operator's name is to be the long one.
+    OperatorNames,
+    /// `AT+COPS?`.
+    Operator,
+    /// `AT+CBC`.
+    Battery,
     /// `AT+CGMI`.
     Maker,
     /// `AT+CGMM`.
@@ -211,10 +148,16 @@ pub enum Ask {
     Submit(Tpdu),
     /// `AT+CMGL=4`: all that is stored.
     List,
+    /// `AT+CMGR=…`.
+    Read(u16),
     /// `AT+CMGD=…`.
     Delete(u16),
     /// `AT+CNMA`.
     Acknowledge,
+    /// `AT+CUSD=1,…`: its answer is the network's, which comes after the `OK`.
+    Ussd(ussd::Code, ussd::Form),
+    /// `AT+CUSD=2`: gives an open USSD session up.
+    UssdEnd,
 }
 
 /// Which lines belong to the answer of a command.
@@ -227,13 +170,22 @@ pub(super) enum Information {
         prefix: &'static str,
         required: bool,
     },
-    /// All that are not notifications.
-    Free,
+    /// Those that start with one of these, and those that start like nothing a modem says unasked.
+    Free(&'static [&'static str]),
 }
 
 impl Ask {
-    /// How many ways of [`Ask::Notify`] there are.
+    /// How many ways of [`Ask::Notify`] there are that store.
     pub const NOTIFICATIONS: usize = NOTIFICATIONS.len();
+
+    /// All that tell the SIM's number, in the order in which they are worth trying; read with
+    /// [`super::reading::sim_id`].
+    pub const SIM_ID: [Ask; 4] = [
+        Ask::SimId,
+        Ask::SimIdOther,
+        Ask::SimIdHuawei,
+        Ask::SimIdFile,
+    ];
 
     /// The line, without its CR.
     pub fn line(&self) -> String {
@@ -243,30 +195,86 @@ impl Ask {
             Ask::NumericErrors => "AT+CMEE=1".into(),
             Ask::SimId => "AT+CCID".into(),
             Ask::SimIdOther => "AT+ICCID".into(),
+            Ask::SimIdHuawei => "AT^ICCID?".into(),
+            // 176: READ BINARY; 12258: 2FE2, EF_ICCID; ten octets.
+            Ask::SimIdFile => "AT+CRSM=176,12258,0,0,10".into(),
+            Ask::Imei => "AT+CGSN".into(),
+            Ask::Imsi => "AT+CIMI".into(),
+            Ask::Maker => "AT+CGMI".into(),
+            Ask::Model => "AT+CGMM".into(),
+            Ask::Revision => "AT+CGMR".into(),
+            Ask::Functions => "AT+CFUN?".into(),
+            Ask::SwitchOn => "AT+CFUN=1".into(),
+            Ask::Restart => "AT+CFUN=1,1".into(),
+            Ask::Characters(set) => format!("AT+CSCS=\"{}\"", set.name()),
             Ask::PinState => "AT+CPIN?".into(),
             Ask::PinTries => "AT+CPINR=\"SIM PIN\"".into(),
             Ask::EnterPin(pin) => format!("AT+CPIN=\"{}\"", pin.expose()),
-            Ask::Extra(line) => line.0.clone(),
+            Ask::Extra(line) => line.as_str().to_owned(),
             Ask::PduMode => "AT+CMGF=0".into(),
             Ask::IsPduMode => "AT+CMGF?".into(),
             Ask::Service => "AT+CSMS?".into(),
+            Ask::AcknowledgeMyself => "AT+CSMS=1".into(),
+            Ask::KeepLink => "AT+CMMS=2".into(),
             Ask::Storage(memory) => format!("AT+CPMS=\"{0}\",\"{0}\",\"{0}\"", memory.name()),
             Ask::Select(memory) => format!("AT+CPMS=\"{}\"", memory.name()),
             Ask::Room => "AT+CPMS?".into(),
             // 145: international, E.164 (TS 24.008 §10.5.4.7).
             Ask::SetCentre(number) => format!("AT+CSCA=\"{}\",145", number.as_str()),
             Ask::Centre => "AT+CSCA?".into(),
-            Ask::Notify(way) => format!("AT+CNMI={}", NOTIFICATIONS[way % NOTIFICATIONS.len()]),
+            Ask::Notifications => "AT+CNMI=?".into(),
+            Ask::Notify(way) => {
+                let fields: Vec<String> = way_of(*way).iter().map(u8::to_string).collect();
+                format!("AT+CNMI={}", fields.join(","))
+            }
             Ask::Registration => "AT+CREG?".into(),
             Ask::PacketRegistration => "AT+CEREG?".into(),
+            Ask::GprsRegistration => "AT+CGREG?".into(),
             Ask::Signal => "AT+CSQ".into(),
-            Ask::Maker => "AT+CGMI".into(),
-            Ask::Model => "AT+CGMM".into(),
-            Ask::Submit(tpdu) => format!("AT+CMGS={}", tpdu.length),
+            Ask::OperatorNames => "AT+COPS=3,0".into(),
+            Ask::Operator => "AT+COPS?".into(),
+            Ask::Battery => "AT+CBC".into(),
+            Ask::Submit(tpdu) => format!("AT+CMGS={}", tpdu.length()),
             Ask::List => "AT+CMGL=4".into(),
+            Ask::Read(index) => format!("AT+CMGR={index}"),
             Ask::Delete(index) => format!("AT+CMGD={index}"),
             Ask::Acknowledge => "AT+CNMA".into(),
+            // 15: default alphabet, language unspecified (TS 23.038 §5).
+            Ask::Ussd(code, form) => format!("AT+CUSD=1,\"{}\",15", form.write(code)),
+            Ask::UssdEnd => "AT+CUSD=2".into(),
         }
+    }
+
+    /// How long its answer may take, when an ordinary one may take `timeout`.
+    pub fn patience(&self, timeout: Duration) -> Duration {
+        match self {
+            // Reading a full SIM, opening one and asking the network take longer than an answer from
+            // memory.
+            Ask::List | Ask::EnterPin(_) | Ask::SwitchOn | Ask::Operator => timeout * 3,
+            Ask::Ussd(..) => ussd::TIMEOUT.max(timeout),
+            _ => timeout,
+        }
+    }
+
+    /// A modem that does not answer to it may still send and receive.
+    pub(super) fn is_optional(&self) -> bool {
+        !matches!(
+            self,
+            Ask::Attention
+                | Ask::EchoOff
+                | Ask::PinState
+                | Ask::EnterPin(_)
+                | Ask::PduMode
+                | Ask::IsPduMode
+                | Ask::Storage(_)
+                | Ask::Select(_)
+                | Ask::SetCentre(_)
+                | Ask::Registration
+                | Ask::Submit(_)
+                | Ask::List
+                | Ask::Read(_)
+                | Ask::Delete(_)
+        )
     }
 
     pub(super) fn information(&self) -> Information {
@@ -274,17 +282,40 @@ impl Ask {
             Ask::PinState => ("+CPIN:", true),
             Ask::PinTries => ("+CPINR:", true),
             Ask::IsPduMode => ("+CMGF:", true),
-            Ask::Service => ("+CSMS:", false),
+            Ask::Functions => ("+CFUN:", false),
+            Ask::Service | Ask::AcknowledgeMyself => ("+CSMS:", false),
             Ask::Storage(_) | Ask::Select(_) | Ask::Room => ("+CPMS:", false),
             Ask::Centre => ("+CSCA:", false),
+            Ask::Notifications => ("+CNMI:", false),
             Ask::Registration => ("+CREG:", false),
             Ask::PacketRegistration => ("+CEREG:", false),
+            Ask::GprsRegistration => ("+CGREG:", false),
             Ask::Signal => ("+CSQ:", false),
+            Ask::Operator => ("+COPS:", false),
+            Ask::Battery => ("+CBC:", false),
             Ask::Submit(_) => ("+CMGS:", false),
-            Ask::SimId | Ask::SimIdOther | Ask::Maker | Ask::Model => return Information::Free,
+            Ask::Ussd(..) => ("+CUSD:", true),
+            Ask::SimId => return Information::Free(&["+CCID:"]),
+            Ask::SimIdOther => return Information::Free(&["+ICCID:"]),
+            Ask::SimIdHuawei => return Information::Free(&["^ICCID:"]),
+            Ask::SimIdFile => return Information::Free(&["+CRSM:"]),
+            Ask::Imei => return Information::Free(&["+CGSN:", "+GSN:"]),
+            Ask::Imsi => return Information::Free(&["+CIMI:"]),
+            Ask::Maker => return Information::Free(&["+CGMI:", "+GMI:"]),
+            Ask::Model => return Information::Free(&["+CGMM:", "+GMM:"]),
+            Ask::Revision => return Information::Free(&["+CGMR:", "+GMR:"]),
             _ => return Information::Nothing,
         };
         Information::Prefixed { prefix, required }
+    }
+}
+
+/// The fields of a way of [`Ask::Notify`]: first those that store, then those that do not.
+pub(super) fn way_of(way: usize) -> &'static [u8] {
+    let direct = way.checked_sub(NOTIFICATIONS.len());
+    match direct {
+        None => NOTIFICATIONS[way],
+        Some(direct) => DIRECT[direct % DIRECT.len()],
     }
 }
 
@@ -293,59 +324,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pins() {
-        for (text, good) in [
-            ("1234", true),
-            ("12345678", true),
-            (" 1234\n", true),
-            ("123", false),
-            ("123456789", false),
-            ("12a4", false),
-            ("1234\"\rAT", false),
-            ("", false),
+    fn every_line_is_one_printable_line() {
+        let code = ussd::Code::parse("*100#").expect("code");
+        for (ask, expected) in [
+            (Ask::Imei, "AT+CGSN"),
+            (Ask::SimIdFile, "AT+CRSM=176,12258,0,0,10"),
+            (Ask::Characters(Characters::Gsm), "AT+CSCS=\"GSM\""),
+            (Ask::Notify(0), "AT+CNMI=2,1,0,1,0"),
+            (Ask::Notify(14), "AT+CNMI=1,1"),
+            (Ask::Notify(15), "AT+CNMI=2,2,0,1,0"),
+            (
+                Ask::Ussd(code.clone(), ussd::Form::Plain),
+                "AT+CUSD=1,\"*100#\",15",
+            ),
+            (
+                Ask::Ussd(code.clone(), ussd::Form::Packed),
+                "AT+CUSD=1,\"AA180C3602\",15",
+            ),
+            (
+                Ask::Ussd(code, ussd::Form::Ucs2),
+                "AT+CUSD=1,\"002A0031003000300023\",15",
+            ),
         ] {
-            assert_eq!(Pin::parse(&Secret::from(text)).is_some(), good, "{text:?}");
+            assert_eq!(ask.line(), expected);
         }
-        let pin = Pin::parse(&Secret::from("1234")).expect("pin");
-        assert!(!format!("{:?}", Ask::EnterPin(pin)).contains("1234"));
-    }
-
-    #[test]
-    fn pdus() {
-        for (hex, length, good) in [
-            ("0001000B91", 4, true),
-            ("0791448720003023010B", 2, true),
-            ("0001000B91", 5, false),
-            ("0001000B9", 4, false),
-            ("00", 0, false),
-            ("", 0, false),
-            ("00ZZ", 1, false),
-            ("00\r1", 1, false),
-            ("0€1", 1, false),
-        ] {
-            assert_eq!(Tpdu::new(hex, length).is_some(), good, "{hex:?} {length}");
-        }
-        assert!(Tpdu::new(&"00".repeat(165), 164).is_some());
-        assert!(Tpdu::new(&"00".repeat(166), 165).is_none());
-    }
-
-    #[test]
-    fn init_lines() {
-        for (line, good) in [
-            ("AT+CFUN=1", true),
-            ("at^curc=0", true),
-            ("ATZ", true),
-            ("AT+CMGS=1", false),
-            ("AT;+cmgs=1", false),
-            ("ATD+15551234567;", false),
-            ("AT+CPIN=\"1234\"", false),
-            ("hello", false),
-            ("AT\rAT+CFUN=0", false),
-            ("AT\u{1a}", false),
-            ("ATé", false),
-        ] {
-            assert_eq!(InitLine::parse(line).is_ok(), good, "{line:?}");
-        }
-        assert!(InitLine::parse(&format!("AT{}", "x".repeat(MAX_INIT))).is_err());
     }
 }

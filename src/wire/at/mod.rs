@@ -1,7 +1,8 @@
 //! A GSM modem, as seen through its AT commands (3GPP TS 27.005, TS 27.007), in PDU mode only.
 //!
-//! [`At`] wakes a modem, opens its SIM, sends, lists what is stored, deletes what its owner has kept,
-//! and finds its way back when the modem loses its own. It has one command in flight; see [`talk`].
+//! [`At`] wakes a modem, learns what it is and can do, opens its SIM, sends, lists what is stored,
+//! deletes what its owner has kept, asks the network by USSD, and finds its way back when the modem
+//! loses its own. It has one command in flight; see [`talk`].
 //!
 //! It never writes what is not in [`command::Ask`]; never writes Ctrl-Z but behind a whole PDU; never
 //! enters a PIN without being told to; never deletes an SMS before [`Command::Kept`]; never says
@@ -9,160 +10,48 @@
 //! It holds at most [`MAX_WAITING`] submissions; what waits when the line goes is refused.
 
 mod asker;
+mod cause;
 pub mod codes;
 pub mod command;
+mod field;
 mod init;
+mod inquiry;
 mod line;
+mod look;
+pub mod notification;
+mod owner;
+mod part;
 pub mod reading;
 mod receive;
+mod recover;
 mod send;
 pub mod talk;
+#[cfg(test)]
+mod tests;
+pub mod ussd;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub use self::asker::Asker;
-use self::codes::Verdict;
-pub use self::command::{Ask, InitLine, Memory, Pin, Tpdu};
+pub use self::command::{Ask, Characters, InitLine, Memory, Pin, Tpdu};
 use self::init::Step;
-use self::receive::Held;
-use self::talk::{Answer, End, Item, Talk};
+use self::inquiry::Inquiry;
+use self::look::Look;
+use self::notification::Sign;
+pub use self::owner::{Command, Event, Health, Identity, Late, Place, Sending, Settings};
+pub use self::reading::{Battery, Network};
+use self::receive::{Arrivals, Chore};
+use self::recover::Troubles;
+use self::send::Doubt;
+use self::talk::{Answer, Item, Talk};
 use super::Core;
-use crate::sms::Number;
 
 /// More would wait longer than their senders do; a gateway's window is far smaller.
 pub const MAX_WAITING: usize = 64;
 
-/// How often AT is said to a silent modem within one `timeout`.
-const CALLS: u32 = 8;
-
 /// After the first OK, late answers to what was asked before are let pass for so long.
 const QUIET: Duration = Duration::from_millis(300);
-
-/// A modem that needed repair is left alone for so long, doubled each time up to the second.
-const PAUSE: Duration = Duration::from_secs(5);
-const MAX_PAUSE: Duration = Duration::from_secs(300);
-
-/// What the core needs to know.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The service centre to set; `None`: the SIM's.
-    pub centre: Option<Number>,
-    /// Where SMS are stored; `None`: the first of SIM and modem that works.
-    pub storage: Option<Memory>,
-    /// Commands of the configuration, after the PIN.
-    pub init: Vec<InitLine>,
-    /// For every answer but that of the network.
-    pub timeout: Duration,
-    /// For the network's answer.
-    pub send_timeout: Duration,
-    /// How often the storage is listed and the network looked at.
-    pub poll: Duration,
-}
-
-/// What the owner wants.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// The line is open: wake the modem.
-    Open,
-    /// The answer to [`Event::PinWanted`]; `None`: it may not be tried.
-    Pin(Option<Pin>),
-    /// Send.
-    Send(Sending),
-    /// That is durable: delete or acknowledge it.
-    Kept(Place),
-    /// That could not be kept: hand it over again at the next listing.
-    NotKept(Place),
-    /// Start nothing more: what waits is refused, what is in the air is not.
-    Finish,
-    /// The line is gone, or is about to be closed.
-    Lost(String),
-}
-
-/// A submission.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sending {
-    /// The owner's name for it.
-    pub ticket: u64,
-    /// What.
-    pub tpdu: Tpdu,
-    /// It bears TP-RD and the TP-MR of an earlier attempt.
-    pub repeat: bool,
-}
-
-/// What the owner is told. Each [`Command::Send`] gets exactly one of `Sent`, `Refused`, `Unknown`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The SIM's number (ICCID), when the modem tells it.
-    Sim(Option<String>),
-    /// The SIM wants its PIN.
-    PinWanted,
-    /// The PIN was right.
-    PinAccepted,
-    /// It sends and receives; the signal (TS 27.007 §8.5: 0–31).
-    Up(Option<u8>),
-    /// It does not, and works on it.
-    Down(String),
-    /// A human is needed. The core has stopped; [`Command::Open`] starts it again.
-    Parked(String),
-    /// The modem is silent. The core has stopped; the line should be opened anew.
-    Dead(String),
-    /// The network has it, and calls it that (TP-MR).
-    Sent {
-        /// The owner's name for it.
-        ticket: u64,
-        /// TP-MR; `None`: that of the earlier attempt that this one repeats.
-        reference: Option<u8>,
-    },
-    /// Nothing was sent.
-    Refused {
-        /// The owner's name for it.
-        ticket: u64,
-        /// What that means.
-        verdict: Verdict,
-        /// Why, for people.
-        reason: String,
-    },
-    /// It may have been sent.
-    Unknown {
-        /// The owner's name for it.
-        ticket: u64,
-        /// Why that is not known, for people.
-        reason: String,
-    },
-    /// Something arrived; it stays where it is until [`Command::Kept`].
-    Arrived {
-        /// Where it is.
-        place: Place,
-        /// SMSC address and TPDU, or whatever the modem gave instead.
-        pdu: Vec<u8>,
-    },
-    /// How much of the storage is used.
-    Room {
-        /// Places used.
-        used: u16,
-        /// Places there are.
-        total: u16,
-    },
-    /// Something an admin may want to know; nothing stops for it.
-    Notice(String),
-}
-
-/// Where something that arrived is until it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// Stored.
-    Stored(Memory, u16),
-    /// Nowhere: the network waits for our word, or does not.
-    Direct,
-}
-
-/// Something to do between two submissions.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Chore {
-    Delete(Memory, u16),
-    Acknowledge,
-}
 
 /// What the command in flight is for.
 #[derive(Debug)]
@@ -179,18 +68,22 @@ enum State {
     Waiting(Instant, Step, u32),
     /// The owner is asked for the PIN.
     WantsPin,
-    /// Needs repair; not before.
+    /// Needs repair, or starts anew; not before.
     Paused(Instant),
     /// Up, nothing in flight.
     Idle,
-    /// Looks at the network.
-    Looking(Step),
+    /// Looks at modem and network.
+    Looking(Look),
     /// Changes to a memory.
     Selecting(Memory),
     /// Reads a memory.
     Listing(Memory),
+    /// Reads one place.
+    Reading(Memory, u16),
     /// Deletes or acknowledges.
     Chore(Chore),
+    /// Asks the network.
+    Inquiring(Inquiry),
     /// Sends.
     Sending(Sending),
 }
@@ -203,21 +96,42 @@ pub struct At {
     state: State,
     events: VecDeque<Event>,
     waiting: VecDeque<Sending>,
+    /// Submissions whose answer may still come.
+    doubts: VecDeque<Doubt>,
     chores: VecDeque<Chore>,
-    held: HashMap<(Memory, u16), Held>,
+    arrivals: Arrivals,
     /// Memories to list.
     due: BTreeSet<Memory>,
     /// The memory that is listed at every poll.
     storage: Memory,
     selected: Memory,
     poll_at: Instant,
-    signal: Option<u8>,
+    identity: Identity,
+    sim: Option<String>,
+    health: Health,
+    /// What of it the owner knows.
+    told: Option<Health>,
+    /// Operator and battery are asked again then.
+    names_at: Instant,
     registered: bool,
+    /// The ways of telling that the modem has, if it says so.
+    ways: Option<reading::Ways>,
+    /// Those that are tried now are the last ones.
+    last_ways: bool,
+    /// The way of [`Ask::Notify`] that the modem took.
+    way: Option<usize>,
+    /// It is to be set anew: the modem gave it up.
+    notify_again: bool,
     /// What does not come by storage wants `AT+CNMA`.
     acknowledges: bool,
-    /// One such was not kept: the modem stops to tell of new ones.
-    notify_again: bool,
-    setbacks: u32,
+    /// `+CMGS` tells the TP-MR that we wrote, not one of the modem's own.
+    counts_as_we_do: bool,
+    inquiry: Option<ussd::Code>,
+    /// The form of USSD that the modem took.
+    form: Option<ussd::Form>,
+    /// Commands that got no answer: those that can be done without are left out.
+    mute: HashSet<String>,
+    troubles: Troubles,
 }
 
 impl At {
@@ -228,19 +142,37 @@ impl At {
             state: State::Closed,
             events: VecDeque::new(),
             waiting: VecDeque::new(),
+            doubts: VecDeque::new(),
             chores: VecDeque::new(),
-            held: HashMap::new(),
+            arrivals: Arrivals::new(now),
             due: BTreeSet::new(),
             storage: Memory::Sim,
             selected: Memory::Sim,
             poll_at: now,
-            signal: None,
+            identity: Identity::default(),
+            sim: None,
+            health: Health::default(),
+            told: None,
+            names_at: now,
             registered: false,
-            acknowledges: false,
+            ways: None,
+            last_ways: false,
+            way: None,
             notify_again: false,
-            setbacks: 0,
+            acknowledges: false,
+            counts_as_we_do: false,
+            inquiry: None,
+            form: None,
+            mute: HashSet::new(),
+            troubles: Troubles::default(),
             settings,
         }
+    }
+
+    /// Some other core, on this modem, had it start anew at that time ([`Event::Restarted`]): it is
+    /// not done again before its time.
+    pub fn not_restarted_since(&mut self, last: Option<Instant>) {
+        self.troubles.restarted = last;
     }
 
     /// It takes submissions at once.
@@ -248,79 +180,39 @@ impl At {
         matches!(self.state, State::Idle)
     }
 
+    /// The start is over.
+    fn is_started(&self) -> bool {
+        matches!(
+            self.state,
+            State::Idle
+                | State::Looking(_)
+                | State::Selecting(_)
+                | State::Listing(_)
+                | State::Reading(..)
+                | State::Chore(_)
+                | State::Inquiring(_)
+                | State::Sending(_)
+        )
+    }
+
     fn tell(&mut self, event: Event) {
         self.events.push_back(event);
     }
 
+    fn notice(&mut self, text: impl Into<String>) {
+        self.tell(Event::Notice(text.into()));
+    }
+
     fn ask(&mut self, ask: Ask, now: Instant) {
-        // Reading a full SIM and opening one take longer than an answer from memory.
-        let slow = matches!(ask, Ask::List | Ask::EnterPin(_));
-        let timeout = self.settings.timeout * if slow { 3 } else { 1 };
-        self.talk.ask(ask, now + timeout);
-    }
-
-    /// Wakes the modem. ESC first: should it wait for a text, nothing of it is sent.
-    fn call(&mut self, left: u32, now: Instant) {
-        self.state = State::Calling(left);
-        self.talk.escape();
-        self.talk
-            .ask(Ask::Attention, now + self.settings.timeout / CALLS);
-    }
-
-    /// Starts over: the modem's state is not known any more.
-    fn restart(&mut self, reason: &str, now: Instant) {
-        self.forget();
-        self.tell(Event::Down(reason.to_owned()));
-        self.refuse_waiting(reason);
-        self.call(CALLS, now);
-    }
-
-    /// Starts over after a while, longer each time.
-    fn repair(&mut self, reason: &str, now: Instant) {
-        self.forget();
-        self.tell(Event::Down(reason.to_owned()));
-        self.refuse_waiting(reason);
-        let pause = PAUSE * 2u32.saturating_pow(self.setbacks.min(10));
-        self.setbacks += 1;
-        self.state = State::Paused(now + pause.min(MAX_PAUSE));
-    }
-
-    fn park(&mut self, reason: String) {
-        self.forget();
-        self.refuse_waiting(&reason);
-        self.tell(Event::Parked(reason));
-    }
-
-    fn die(&mut self, reason: String) {
-        self.forget();
-        self.refuse_waiting(&reason);
-        self.tell(Event::Dead(reason));
-    }
-
-    /// The line is gone: says what is sure of the submission in flight.
-    fn lose(&mut self, reason: &str) {
-        let state = std::mem::replace(&mut self.state, State::Closed);
-        let flight = self.talk.reset();
-        if let (State::Sending(sending), Some(answer)) = (state, flight) {
-            self.lost_submission(&sending, &answer, reason);
-        }
-        self.forget();
-        self.refuse_waiting(reason);
-    }
-
-    /// What was read may not be there when the line is open again; it will be listed anew.
-    fn forget(&mut self) {
-        self.state = State::Closed;
-        self.talk.reset();
-        self.chores.clear();
-        self.held.clear();
-        self.due.clear();
-        self.registered = false;
+        self.talk.ask(ask, self.settings.timeout, now);
     }
 
     /// Does what is to be done next.
     fn go_on(&mut self, now: Instant) {
         self.state = State::Idle;
+        if self.arrivals.text_mode() {
+            return self.restart("the modem left PDU mode", now);
+        }
         if let Some(&chore) = self.chores.front() {
             return self.do_chore(chore, now);
         }
@@ -331,62 +223,57 @@ impl At {
         if let Some(&memory) = self.due.first() {
             return self.list(memory, now);
         }
+        if let Some((memory, index)) = self.arrivals.to_read() {
+            return self.read(memory, index, now);
+        }
+        if let Some(code) = self.inquiry.take() {
+            return self.inquire(code, now);
+        }
+        // Whatever was wrong, all that had to be done was done.
+        self.troubles.stuck = 0;
         if let Some(sending) = self.waiting.pop_front() {
             self.submit(sending, now);
         }
     }
 
-    fn select(&mut self, memory: Memory, now: Instant) {
-        self.ask(Ask::Select(memory), now);
-        self.state = State::Selecting(memory);
-    }
-
-    fn selected(&mut self, memory: Memory, answer: &Answer, now: Instant) {
-        match answer.end {
-            End::Ok => self.selected = memory,
-            End::Error(_) => {
-                self.tell(Event::Notice(format!(
-                    "the modem does not open its memory {}",
-                    memory.name()
-                )));
-                self.due.remove(&memory);
-                self.chores
-                    .retain(|chore| !matches!(chore, Chore::Delete(m, _) if *m == memory));
-            }
-            End::Silent => return self.restart("no answer to AT+CPMS", now),
-        }
-        self.go_on(now);
-    }
-
     fn item(&mut self, item: Item, now: Instant) {
         match item {
             Item::Answer(answer) => self.answer(answer, now),
-            Item::Stored(memory) => self.stored(&memory),
-            Item::Direct(pdu) => self.tell(Event::Arrived {
-                place: Place::Direct,
-                pdu,
-            }),
-            Item::Late(reference) => self.tell(Event::Notice(format!(
-                "a late answer to an earlier submission: the network took it as {reference}"
-            ))),
+            Item::Stored(memory, index) => self.stored(&memory, index),
+            Item::Direct(pdu, whole) => self.direct(pdu, whole, now),
+            Item::TextMode => self.arrivals.note_text_mode(),
+            Item::LateSent(reference) => self.late_sent(&reference, now),
+            Item::LateFailed(code) => self.late_failed(&code, now),
+            Item::Sign(sign) => self.sign(sign, now),
         }
         if self.is_idle() {
             self.go_on(now);
         }
     }
 
+    /// What the modem said unasked of its own state.
+    fn sign(&mut self, sign: Sign, now: Instant) {
+        match sign {
+            _ if !self.is_started() => {}
+            Sign::Booted => self.interrupted("the modem started anew by itself", now),
+            Sign::NoSim => self.interrupted("the SIM was taken out", now),
+            Sign::Full => {
+                self.due.insert(self.storage);
+                self.tell(Event::Full);
+            }
+        }
+    }
+
     fn answer(&mut self, answer: Answer, now: Instant) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Calling(left) => match answer.end {
-                End::Ok => self.state = State::Quiet(now + QUIET),
-                _ if left > 1 => self.call(left - 1, now),
-                _ => self.die("the modem does not answer to AT".to_owned()),
-            },
+            State::Calling(left) => self.called(left, &answer, now),
             State::Starting(step, tries) => self.step_done(step, tries, &answer, now),
-            State::Looking(step) => self.looked(step, &answer, now),
+            State::Looking(look) => self.looked(look, &answer, now),
             State::Selecting(memory) => self.selected(memory, &answer, now),
             State::Listing(memory) => self.listed(memory, answer, now),
+            State::Reading(memory, index) => self.was_read(memory, index, answer, now),
             State::Chore(chore) => self.chore_done(chore, &answer, now),
+            State::Inquiring(inquiry) => self.inquired(inquiry, &answer, now),
             State::Sending(sending) => self.submitted(&sending, &answer, now),
             // Nothing is in flight in these.
             state @ (State::Closed
@@ -421,14 +308,13 @@ impl Core for At {
 
     fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Open => {
-                self.lose("the line was opened anew");
-                self.call(CALLS, now);
-            }
+            Command::Open => self.open(now),
             Command::Pin(pin) => self.enter_pin(pin, now),
             Command::Send(sending) => self.take(sending, now),
             Command::Kept(place) => self.kept(place, now),
             Command::NotKept(place) => self.not_kept(place),
+            Command::Ussd(code) => self.wish(code, now),
+            Command::UssdEnd => self.end_inquiry(now),
             Command::Finish => self.refuse_waiting("the gateway is being stopped"),
             Command::Lost(reason) => self.lose(&reason),
         }
@@ -443,7 +329,7 @@ impl Core for At {
                 let step = step.clone();
                 self.begin(step, tries, now);
             }
-            State::Paused(until) if until <= now => self.call(CALLS, now),
+            State::Paused(until) if until <= now => self.call_all(now),
             State::Idle if self.poll_at <= now => self.go_on(now),
             _ => {}
         }

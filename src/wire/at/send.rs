@@ -1,26 +1,40 @@
 //! Submissions: what is sure of each, and what the modem needs after it.
+//!
+//! A submission without an answer stays in doubt for [`LATE`]: what the network still says of it is its
+//! answer, and never that of the next one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::codes::{self, Code, Verdict, verdict};
 use super::command::Ask;
+use super::owner::Late;
 use super::reading::first_number;
 use super::talk::{Answer, End};
 use super::{At, Command, Event, MAX_WAITING, Sending, State};
 
+/// The network gives up a submission long before that (TS 24.011 §10: TR1M 35–45 s).
+const LATE: Duration = Duration::from_mins(10);
+
+/// Of more than these, one cannot be told from the other.
+const MAX_DOUBTS: usize = 8;
+
+/// What is shown of an answer that nobody asked for.
+const MAX_SAID: usize = 20;
+
+/// A submission that was given up.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    ticket: u64,
+    repeat: bool,
+    /// TP-MR, as it was written; some modems count by themselves.
+    reference: Option<u8>,
+    until: Instant,
+}
+
 impl At {
     /// Takes a submission, or refuses it at once.
     pub(super) fn take(&mut self, sending: Sending, now: Instant) {
-        let ready = matches!(
-            self.state,
-            State::Idle
-                | State::Looking(_)
-                | State::Selecting(_)
-                | State::Listing(_)
-                | State::Chore(_)
-                | State::Sending(_)
-        );
-        if !ready || self.waiting.len() >= MAX_WAITING {
+        if !self.is_started() || self.waiting.len() >= MAX_WAITING {
             return self.refuse(&sending, Verdict::Repair, "the modem is not ready");
         }
         self.waiting.push_back(sending);
@@ -36,34 +50,38 @@ impl At {
 
     /// The submission in flight ended: says what became of it, then looks after the modem.
     pub(super) fn submitted(&mut self, sending: &Sending, answer: &Answer, now: Instant) {
-        match &answer.end {
-            End::Ok => {
-                self.setbacks = 0;
-                match first_number(&answer.lines, "+CMGS:").and_then(|n| u8::try_from(n).ok()) {
-                    Some(reference) => {
-                        self.tell(Event::Sent {
-                            ticket: sending.ticket,
-                            reference: Some(reference),
-                        });
-                    }
-                    None => {
-                        self.doubt(sending, "the modem said OK without the network's reference")
-                    }
-                }
+        let said = answer.lines.last().map(std::slice::from_ref);
+        let reference = said.and_then(|line| first_number(line, "+CMGS:"));
+        let reference = reference.and_then(|n| u8::try_from(n).ok());
+        match (&answer.end, reference) {
+            (End::Ok, Some(reference)) => {
+                self.troubles.over();
+                self.counts_as_we_do = sending.tpdu.reference() == Some(reference);
+                self.sent(sending, Some(reference));
                 self.go_on(now);
             }
-            End::Error(code) => self.failed(sending, code, answer.handed, now),
-            // First that the modem is down, then the outcome: who hears the outcome may ask at once.
-            End::Silent if answer.handed => {
-                self.restart("the modem did not answer to a submission", now);
-                self.doubt(sending, "no answer from the network in time");
+            (End::Ok, None) => {
+                let reason = "the modem said OK without the network's reference";
+                self.doubt(sending, reason, now);
+                self.go_on(now);
             }
-            End::Silent => {
+            (End::Error(code), _) => self.failed(sending, code, answer.handed, now),
+            // First that the modem is down, then the outcome: who hears the outcome may ask at once.
+            (End::Silent, Some(reference)) => {
+                // The network has it (TS 27.005 §3.5.1); it is the modem that does not go on.
+                self.hung("the modem did not end its answer to a submission", now);
+                self.sent(sending, Some(reference));
+            }
+            (End::Silent, None) if answer.handed => {
+                self.hung("the modem did not answer to a submission", now);
+                self.doubt(sending, "no answer from the network in time", now);
+            }
+            (End::Silent, None) => {
                 let again = Verdict::Later {
                     after: None,
                     counts: true,
                 };
-                self.restart("the modem did not ask for a PDU", now);
+                self.hung("the modem did not ask for a PDU", now);
                 self.refuse(sending, again, "the modem did not ask for the PDU");
             }
         }
@@ -72,6 +90,7 @@ impl At {
     fn failed(&mut self, sending: &Sending, code: &Code, handed: bool, now: Instant) {
         let verdict = verdict(code, handed, sending.repeat);
         let reason = code.to_string();
+        self.troubles.hung = 0;
         match verdict {
             // Reading and deleting is the repair.
             Verdict::Repair if codes::is_full(code) => {
@@ -83,19 +102,36 @@ impl At {
             _ => self.go_on(now),
         }
         match verdict {
-            Verdict::Accepted => self.tell(Event::Sent {
-                ticket: sending.ticket,
-                reference: None,
-            }),
-            Verdict::Unknown => self.doubt(sending, &reason),
+            Verdict::Accepted => self.sent(sending, None),
+            Verdict::Unknown => self.unknown(sending.ticket, &reason),
             _ => self.refuse(sending, verdict, &reason),
         }
     }
 
-    /// The line went while a submission was in flight.
-    pub(super) fn lost_submission(&mut self, sending: &Sending, answer: &Answer, reason: &str) {
+    /// Something happened to the modem while a submission was in flight, and its line is still there.
+    pub(super) fn lost_submission(
+        &mut self,
+        sending: &Sending,
+        answer: &Answer,
+        reason: &str,
+        now: Instant,
+    ) {
         if answer.handed {
-            self.doubt(sending, reason);
+            self.doubt(sending, reason, now);
+        } else {
+            self.refuse(sending, Verdict::Repair, reason);
+        }
+    }
+
+    /// The line went while a submission was in flight: no answer will come.
+    pub(super) fn lost_submission_for_good(
+        &mut self,
+        sending: &Sending,
+        answer: &Answer,
+        reason: &str,
+    ) {
+        if answer.handed {
+            self.unknown(sending.ticket, reason);
         } else {
             self.refuse(sending, Verdict::Repair, reason);
         }
@@ -107,6 +143,11 @@ impl At {
         }
     }
 
+    fn sent(&mut self, sending: &Sending, reference: Option<u8>) {
+        let ticket = sending.ticket;
+        self.tell(Event::Sent { ticket, reference });
+    }
+
     fn refuse(&mut self, sending: &Sending, verdict: Verdict, reason: &str) {
         let (ticket, reason) = (sending.ticket, reason.to_owned());
         self.tell(Event::Refused {
@@ -116,9 +157,75 @@ impl At {
         });
     }
 
-    fn doubt(&mut self, sending: &Sending, reason: &str) {
-        let (ticket, reason) = (sending.ticket, reason.to_owned());
+    fn unknown(&mut self, ticket: u64, reason: &str) {
+        let reason = reason.to_owned();
         self.tell(Event::Unknown { ticket, reason });
+    }
+
+    /// Unknown, and the answer may still come.
+    fn doubt(&mut self, sending: &Sending, reason: &str, now: Instant) {
+        self.unknown(sending.ticket, reason);
+        self.doubts.push_back(Doubt {
+            ticket: sending.ticket,
+            repeat: sending.repeat,
+            reference: sending.tpdu.reference(),
+            until: now + LATE,
+        });
+        if self.doubts.len() > MAX_DOUBTS {
+            self.doubts.pop_front();
+        }
+        self.tell_talk_of_doubts();
+    }
+
+    /// Which answers are late is decided while they are read.
+    fn tell_talk_of_doubts(&mut self) {
+        let named = |doubt: &Doubt| doubt.reference.filter(|_| self.counts_as_we_do);
+        let last = self.doubts.back().map(named);
+        self.talk.doubt(last);
+    }
+
+    /// The submission that a late answer belongs to: the one with that reference, or the only one. Of
+    /// several, none is claimed to be sent.
+    fn doubted(&mut self, reference: Option<u8>, now: Instant) -> Option<Doubt> {
+        self.doubts.retain(|doubt| now < doubt.until);
+        let named = self
+            .doubts
+            .iter()
+            .position(|doubt| reference.is_some() && doubt.reference == reference);
+        let at = named.or((self.doubts.len() == 1).then_some(0));
+        let found = at.and_then(|at| self.doubts.remove(at));
+        self.tell_talk_of_doubts();
+        found
+    }
+
+    pub(super) fn late_sent(&mut self, said: &str, now: Instant) {
+        let reference = said.split(',').next().and_then(|mr| mr.trim().parse().ok());
+        match self.doubted(reference, now) {
+            Some(Doubt { ticket, .. }) => {
+                let outcome = Late::Sent(reference);
+                self.tell(Event::Late { ticket, outcome });
+            }
+            None => {
+                let said: String = said.chars().take(MAX_SAID).collect();
+                self.notice(format!(
+                    "a late answer to an earlier submission: the network took it as {said}"
+                ));
+            }
+        }
+    }
+
+    pub(super) fn late_failed(&mut self, code: &Code, now: Instant) {
+        let Some(doubt) = self.doubted(None, now) else {
+            return self.notice(format!("a late answer to an earlier submission: {code}"));
+        };
+        let (ticket, reason) = (doubt.ticket, code.to_string());
+        let outcome = match verdict(code, true, doubt.repeat) {
+            Verdict::Accepted => Late::Sent(None),
+            // That is what it was before.
+            Verdict::Unknown | Verdict::Repeat => return,
+            verdict => Late::Refused { verdict, reason },
+        };
+        self.tell(Event::Late { ticket, outcome });
     }
 }
 
@@ -126,171 +233,5 @@ impl At {
 impl From<Sending> for Command {
     fn from(sending: Sending) -> Self {
         Command::Send(sending)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::wire::Core;
-    use crate::wire::at::{InitLine, Pin, Place, Settings, Tpdu};
-
-    const HEX: &str = "0001000B915155214365F700000441E19058";
-
-    fn at(now: Instant) -> At {
-        let settings = Settings {
-            centre: None,
-            storage: None,
-            init: vec![InitLine::parse("AT+CFUN=1").expect("line")],
-            timeout: Duration::from_secs(16),
-            send_timeout: Duration::from_secs(120),
-            poll: Duration::from_secs(30),
-        };
-        At::new(settings, now)
-    }
-
-    /// Bytes and times as a broken modem would have them, with a leaning towards what a core reads.
-    fn noise() -> impl Strategy<Value = Vec<u8>> {
-        prop_oneof![
-            3 => Just(b"\r\nOK\r\n".to_vec()),
-            1 => Just(b"\r\n> ".to_vec()),
-            1 => Just(b"+CPIN: READY\r\nOK\r\n".to_vec()),
-            1 => Just(b"+CPIN: SIM PIN\r\nOK\r\n".to_vec()),
-            1 => Just(b"+CMGF: 0\r\nOK\r\n".to_vec()),
-            1 => Just(b"+CREG: 0,1\r\nOK\r\n".to_vec()),
-            1 => Just(b"+CMGS: 7\r\n".to_vec()),
-            1 => Just(b"+CMTI: \"SR\",7\r\n".to_vec()),
-            1 => Just(b"+CMT: ,7\r\n".to_vec()),
-            1 => Just(b"+CMGL: 3,1,,7\r\n".to_vec()),
-            1 => Just(b"0001\r\n".to_vec()),
-            1 => (0u16..600).prop_map(|n| format!("+CMS ERROR: {n}\r\n").into_bytes()),
-            1 => (0u16..110).prop_map(|n| format!("+CME ERROR: {n}\r\n").into_bytes()),
-            1 => proptest::collection::vec(any::<u8>(), 0..40),
-        ]
-    }
-
-    /// What the modem says next: what a good one would, or noise.
-    #[derive(Clone, Debug)]
-    enum Word {
-        Good,
-        Noise(Vec<u8>),
-    }
-
-    fn word() -> impl Strategy<Value = Word> {
-        prop_oneof![9 => Just(Word::Good), 1 => noise().prop_map(Word::Noise)]
-    }
-
-    /// What a good modem answers to the last thing that was written.
-    fn good(written: &[u8]) -> Vec<u8> {
-        let written = String::from_utf8_lossy(written).into_owned();
-        if written.ends_with('\u{1a}') {
-            return b"\r\n+CMGS: 7\r\n\r\nOK\r\n".to_vec();
-        }
-        let command = written
-            .trim_end()
-            .rsplit(['\r', '\u{1a}', '\u{1b}'])
-            .next()
-            .unwrap_or("");
-        let line = match command {
-            "AT+CPIN?" => "+CPIN: READY",
-            "AT+CMGF?" => "+CMGF: 0",
-            "AT+CSMS?" => "+CSMS: 1,1,1,1",
-            "AT+CREG?" => "+CREG: 0,1",
-            "AT+CMGL=4" => "+CMGL: 1,1,,3\r\n0001\r\n+CMGL: 2,1,,3\r\n0002",
-            _ if command.starts_with("AT+CMGS=") => return b"\r\n> ".to_vec(),
-            _ => "",
-        };
-        format!("\r\n{line}\r\nOK\r\n").into_bytes()
-    }
-
-    fn is_expected(unit: &str) -> bool {
-        let head = unit.split(['=', '?']).next().unwrap_or("");
-        const HEADS: [&str; 19] = [
-            "AT", "ATE0", "AT+CMEE", "AT+CCID", "AT+ICCID", "AT+CPIN", "AT+CPINR", "AT+CFUN",
-            "AT+CMGF", "AT+CSMS", "AT+CPMS", "AT+CSCA", "AT+CNMI", "AT+CREG", "AT+CEREG", "AT+CSQ",
-            "AT+CMGL", "AT+CMGD", "AT+CNMA",
-        ];
-        HEADS.contains(&head) || unit == "AT+CMGS=17"
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
-
-        /// Threats T38, T40: whatever a modem says, only known commands and whole PDUs are written,
-        /// the PIN goes out once per word of the owner, every submission gets one answer, and
-        /// nothing is deleted that was not kept.
-        #[test]
-        fn any_modem(words in proptest::collection::vec((word(), prop_oneof![4 => 0u64..2, 1 => 0u64..140]), 0..200)) {
-            let mut now = Instant::now();
-            let mut at = at(now);
-            let pin = Pin::parse(&crate::secret::Secret::from("1234"));
-            at.handle_command(Command::Open, now);
-            let (mut written, mut sent, mut answered, mut pins) = (Vec::new(), 0u64, 0u64, 0usize);
-            let mut kept = std::collections::HashSet::new();
-            for (index, (word, seconds)) in words.into_iter().enumerate() {
-                while let Some(bytes) = at.poll_transmit() {
-                    written.extend(bytes);
-                }
-                let bytes = match word {
-                    Word::Good => good(&written),
-                    Word::Noise(bytes) => bytes,
-                };
-                at.handle_input(&bytes, now);
-                now += Duration::from_secs(seconds);
-                at.handle_timeout(now);
-                if index % 7 == 0 {
-                    let tpdu = Tpdu::new(HEX, HEX.len() / 2 - 1).expect("tpdu");
-                    sent += 1;
-                    at.handle_command(Sending { ticket: sent, tpdu, repeat: false }.into(), now);
-                }
-                while let Some(event) = at.poll_event() {
-                    match event {
-                        Event::PinWanted => {
-                            pins += 1;
-                            at.handle_command(Command::Pin(pin.clone()), now);
-                        }
-                        Event::Sent { .. } | Event::Refused { .. } | Event::Unknown { .. } => answered += 1,
-                        Event::Arrived { place: Place::Direct, .. } => {
-                            at.handle_command(Command::Kept(Place::Direct), now);
-                        }
-                        Event::Arrived { place: place @ Place::Stored(_, slot), .. } if slot % 2 == 0 => {
-                            kept.insert(slot);
-                            at.handle_command(Command::Kept(place), now);
-                        }
-                        Event::Parked(_) | Event::Dead(_) => at.handle_command(Command::Open, now),
-                        _ => {}
-                    }
-                }
-                while let Some(bytes) = at.poll_transmit() {
-                    written.extend(bytes);
-                }
-                prop_assert!(at.poll_timeout().is_none_or(|at| at + Duration::from_secs(120) > now));
-            }
-            at.handle_command(Command::Lost("over".into()), now);
-            while let Some(event) = at.poll_event() {
-                let ends = matches!(event, Event::Sent { .. } | Event::Refused { .. } | Event::Unknown { .. });
-                answered += u64::from(ends);
-            }
-            prop_assert_eq!(sent, answered);
-            let written = String::from_utf8(written).expect("ASCII").replace('\u{1b}', "");
-            prop_assert!(written.matches("AT+CPIN=").count() <= pins);
-            for (at, head) in written.match_indices("AT+CMGD=") {
-                let rest = &written[at + head.len()..];
-                let slot: u16 = rest.split('\r').next().and_then(|slot| slot.parse().ok()).expect("a slot");
-                prop_assert!(kept.contains(&slot), "{} was not kept", slot);
-            }
-            for line in written.split('\r').filter(|line| !line.is_empty()) {
-                let command = line.rsplit('\u{1a}').next().unwrap_or("");
-                let pdus = line.strip_suffix(command).unwrap_or("");
-                prop_assert!(command.is_empty() || is_expected(command), "{:?}", line);
-                for pdu in pdus.split_terminator('\u{1a}') {
-                    prop_assert_eq!(pdu, HEX);
-                }
-            }
-        }
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! A [`Talk`] has at most one command in flight. It tells the lines of its answer from echoes, from
 //! notifications and from late answers to what was given up; final results count only as a whole line
-//! and only while a command waits for one (threats T39). The line after `+CMT:`, `+CDS:`, `+CBM:` and
-//! `+CMGL:` is a PDU whatever it looks like. Deadlines are absolute: nothing a modem says moves them.
+//! and only while a command waits for one (threats T39). The line after `+CMT:`, `+CDS:`, `+CBM:`,
+//! `+CMGL:` and `+CMGR:` is a PDU whatever it looks like, unless it does not come at once. Deadlines
+//! are absolute: nothing a modem says moves them, but for the prompt and the network's word, each once.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::codes::Code;
 use super::command::{Ask, CTRL_Z, ESC, Information};
+use super::field::{fields, is_closed, is_whole, octets, status};
 use super::line::{Scanner, Token};
+use super::notification::{Sign, is_notification, sign};
 
 /// Lines of one answer; the longest we ask for has five.
 const MAX_INFORMATION: usize = 32;
@@ -18,21 +21,38 @@ const MAX_INFORMATION: usize = 32;
 /// SMS of one listing: more than any SIM (some 50) or modem (up to 255) holds.
 const MAX_LISTED: usize = 1000;
 
-/// An answer that cannot be told apart from a late one is waited for, but not for ever: the deadline
-/// holds. Errors in words are cut: they are shown to people.
-const MAX_WORDS: usize = 60;
+/// What nobody has taken yet. The core takes all after each octet; [`super::Asker`] after each piece.
+const MAX_ITEMS: usize = 1000;
+
+/// A PDU that does not follow its header for so long was lost on the line: at 1200 bit/s, 350 digits
+/// take three seconds.
+const PDU_WAIT: Duration = Duration::from_secs(10);
+
+/// A text of USSD may have several lines; they come at once, and are at most 182 characters.
+const TEXT_WAIT: Duration = Duration::from_secs(3);
+const MAX_TEXT: usize = 2048;
+
+/// The `OK` behind a late answer comes at once.
+const LATE_OK: Duration = Duration::from_secs(2);
 
 /// What a [`Talk`] has to tell.
 #[derive(Debug, PartialEq)]
 pub enum Item {
     /// The answer to the command in flight.
     Answer(Answer),
-    /// Something was stored in that memory (`+CMTI`, `+CDSI`).
-    Stored(String),
-    /// An SMS or receipt that was not stored (`+CMT`, `+CDS`): its octets.
-    Direct(Vec<u8>),
-    /// A message reference for a submission that was given up.
-    Late(String),
+    /// Something was stored: the memory, and where (`+CMTI`, `+CDSI`).
+    Stored(String, Option<u16>),
+    /// An SMS or receipt that was not stored (`+CMT`, `+CDS`): its octets; they are as many as were
+    /// announced.
+    Direct(Vec<u8>, bool),
+    /// An SMS came in words: the modem has left PDU mode.
+    TextMode,
+    /// The network took a submission that was given up, and called it that.
+    LateSent(String),
+    /// It did not take it.
+    LateFailed(Code),
+    /// The modem's state is not what it was.
+    Sign(Sign),
 }
 
 /// How a command ended.
@@ -42,14 +62,38 @@ pub struct Answer {
     pub ask: Ask,
     /// Its lines.
     pub lines: Vec<String>,
-    /// The SMS of a listing.
+    /// The SMS of a listing or reading.
     pub listed: Vec<Listed>,
+    /// Places of a listing whose line could not be read.
+    pub broken: Vec<u16>,
     /// A listing that was not in PDU mode, or had more than we take.
     pub garbled: bool,
     /// The PDU of a submission was written, Ctrl-Z with it.
     pub handed: bool,
     /// How it ended.
     pub end: End,
+}
+
+impl Answer {
+    /// Of a command that is not written, because the modem does not know it.
+    pub(super) fn unasked(ask: Ask) -> Self {
+        Self {
+            end: End::Error(Code::Plain),
+            ..Self::to(ask)
+        }
+    }
+
+    fn to(ask: Ask) -> Self {
+        Self {
+            ask,
+            lines: Vec::new(),
+            listed: Vec::new(),
+            broken: Vec::new(),
+            garbled: false,
+            handed: false,
+            end: End::Silent,
+        }
+    }
 }
 
 /// The end of an answer.
@@ -72,6 +116,8 @@ pub struct Listed {
     pub status: u8,
     /// Its octets; the characters themselves when they are not hex.
     pub pdu: Vec<u8>,
+    /// They are as many as were announced.
+    pub whole: bool,
 }
 
 #[derive(Debug)]
@@ -79,11 +125,22 @@ struct Flight {
     answer: Answer,
     deadline: Instant,
     prompt: bool,
+    /// The modem said OK to what it answers later.
+    taken: bool,
+    /// For what follows when the network has spoken.
+    timeout: Duration,
 }
 
-/// Which PDU the next line is.
+/// Which PDU the next line is, and how many octets it has behind the service centre's address.
 #[derive(Debug)]
-enum Header {
+struct Header {
+    kind: Kind,
+    length: Option<usize>,
+    since: Instant,
+}
+
+#[derive(Debug)]
+enum Kind {
     Direct,
     Listed { index: u16, status: u8 },
     Ignored,
@@ -96,8 +153,16 @@ pub struct Talk {
     scanner: Scanner,
     out: Vec<u8>,
     flight: Option<Flight>,
-    header: Option<Header>,
+    /// The last one is the next line's; a notification may stand between a header and its PDU.
+    headers: Vec<Header>,
+    /// The beginning of a USSD text whose end has not come.
+    text: Option<(String, Instant)>,
+    /// TP-MR of a submission that was given up, should it be known.
+    doubt: Option<Option<u8>>,
+    /// The `OK` of a late answer is let pass until then.
+    late_ok: Option<Instant>,
     items: VecDeque<Item>,
+    heard: u64,
 }
 
 impl Talk {
@@ -108,27 +173,28 @@ impl Talk {
             scanner: Scanner::default(),
             out: Vec::new(),
             flight: None,
-            header: None,
+            headers: Vec::new(),
+            text: None,
+            doubt: None,
+            late_ok: None,
             items: VecDeque::new(),
+            heard: 0,
         }
     }
 
-    /// Writes a command. What was in flight is given up.
-    pub fn ask(&mut self, ask: Ask, deadline: Instant) {
+    /// Writes a command; its answer may take `timeout`, or longer where that is its nature. What was in
+    /// flight is given up.
+    pub fn ask(&mut self, ask: Ask, timeout: Duration, now: Instant) {
         self.write(ask.line().as_bytes());
         self.out.push(b'\r');
         let prompt = matches!(ask, Ask::Submit(_));
+        let deadline = now + ask.patience(timeout);
         self.flight = Some(Flight {
-            answer: Answer {
-                ask,
-                lines: Vec::new(),
-                listed: Vec::new(),
-                garbled: false,
-                handed: false,
-                end: End::Silent,
-            },
+            answer: Answer::to(ask),
             deadline,
             prompt,
+            taken: false,
+            timeout,
         });
     }
 
@@ -137,13 +203,37 @@ impl Talk {
         self.out.push(ESC);
     }
 
-    /// Forgets everything; the command in flight, if any, is handed back as it stands.
+    /// From now on an answer may come to a submission that was given up; `None`: not any more.
+    pub fn doubt(&mut self, reference: Option<Option<u8>>) {
+        self.doubt = reference;
+    }
+
+    /// Forgets everything but doubts; the command in flight, if any, is handed back as it stands.
     pub fn reset(&mut self) -> Option<Answer> {
         self.scanner.clear();
         self.out.clear();
-        self.header = None;
+        self.headers.clear();
+        self.text = None;
         self.items.clear();
+        self.heard = 0;
         self.flight.take().map(|flight| flight.answer)
+    }
+
+    /// Nobody waits for an answer to the command in flight any more.
+    pub fn give_up(&mut self) {
+        self.flight = None;
+    }
+
+    /// How many octets came since all was forgotten.
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Octets and things that are held.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let text = self.text.as_ref().map_or(0, |(text, _)| text.len());
+        self.out.len() + self.headers.len() + self.items.len() + text
     }
 
     /// When the command in flight ends.
@@ -163,9 +253,10 @@ impl Talk {
 
     /// Takes one octet, so that what follows from it is done before the next one.
     pub fn octet(&mut self, octet: u8, now: Instant) {
+        self.heard += 1;
         let prompt = self.flight.as_ref().is_some_and(|flight| flight.prompt);
         match self.scanner.push(octet, prompt) {
-            Some(Token::Line(line)) => self.line(&line),
+            Some(Token::Line(line)) => self.line(&line, now),
             Some(Token::Prompt) => self.prompt(now),
             None => {}
         }
@@ -174,8 +265,15 @@ impl Talk {
     /// Ends the command in flight when its time is over.
     pub fn expire(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.header = None;
+            self.headers.clear();
+            self.text = None;
             self.end(End::Silent);
+        }
+    }
+
+    fn tell(&mut self, item: Item) {
+        if self.items.len() < MAX_ITEMS {
+            self.items.push_back(item);
         }
     }
 
@@ -201,30 +299,43 @@ impl Talk {
         self.out.push(CTRL_Z);
     }
 
-    fn line(&mut self, line: &str) {
-        if self.header.is_some() && !is_between(line) {
+    fn line(&mut self, line: &str, now: Instant) {
+        // What is left of prompts that came twice.
+        let line = match self.is_handed() {
+            true => line.trim_start_matches(['>', ' ']),
+            false => line,
+        };
+        self.headers.retain(|header| now < header.since + PDU_WAIT);
+        if !self.headers.is_empty() && !self.is_between(line) {
             return self.pdu(line);
         }
-        if self.is_echo(line) {
+        match self.joined(line, now) {
+            Some(Some(text)) => return self.information(&text, now),
+            Some(None) => return,
+            None => {}
+        }
+        if line.is_empty() || self.is_echo(line) {
             return;
         }
         if let Some(end) = end(line) {
-            return self.end_by(end);
+            return self.end_by(end, now);
+        }
+        if let Some(sign) = sign(line).filter(|_| !self.is_asked_for(line)) {
+            return self.tell(Item::Sign(sign));
         }
         let (head, rest) = line.split_once(':').unwrap_or((line, ""));
         match head {
             "+CMTI" | "+CDSI" => {
-                let memory = rest.split(',').next().unwrap_or("");
-                let memory = memory.trim().trim_matches('"');
-                self.items.push_back(Item::Stored(memory.to_owned()));
+                let (memory, index) = rest.split_once(',').unwrap_or((rest, ""));
+                let memory = memory.trim().trim_matches('"').to_owned();
+                self.tell(Item::Stored(memory, index.trim().parse().ok()));
             }
-            "+CMT" | "+CDS" => self.header = Some(Header::Direct),
-            "+CBM" => self.header = Some(Header::Ignored),
-            "+CMGL" => self.listing(rest),
-            "+CMGS" if !self.is_handed() => {
-                self.items.push_back(Item::Late(rest.trim().to_owned()))
-            }
-            _ => self.information(line),
+            "+CMT" | "+CDS" => self.direct(rest, now),
+            "+CBM" => self.header(Kind::Ignored, None, now),
+            "+CMGL" => self.listing(rest, now),
+            "+CMGR" => self.reading(rest, now),
+            "+CMGS" => self.sent(line, rest.trim(), now),
+            _ => self.information(line, now),
         }
     }
 
@@ -232,6 +343,19 @@ impl Talk {
         self.flight
             .as_ref()
             .is_some_and(|flight| flight.answer.handed)
+    }
+
+    /// A notification between a header and its PDU. Whole messages come between those of a listing.
+    fn is_between(&self, line: &str) -> bool {
+        let listing = matches!(
+            self.headers.last(),
+            Some(Header {
+                kind: Kind::Listed { .. },
+                ..
+            })
+        );
+        let message = ["+CMT:", "+CDS:"].iter().any(|head| line.starts_with(head));
+        is_notification(line) || (listing && message && self.headers.len() == 1)
     }
 
     /// What we wrote comes back while echo is on: the command, and the PDU behind its prompt.
@@ -247,21 +371,74 @@ impl Talk {
         pdu || flight.answer.ask.line() == line
     }
 
-    fn end_by(&mut self, end: End) {
-        let Some(flight) = &self.flight else {
+    /// It may be the answer to the command in flight.
+    fn is_asked_for(&self, line: &str) -> bool {
+        let information = self
+            .flight
+            .as_ref()
+            .map(|flight| flight.answer.ask.information());
+        match information {
+            Some(Information::Prefixed { prefix, .. }) => line.starts_with(prefix),
+            Some(Information::Free(prefixes)) => {
+                prefixes.iter().any(|prefix| line.starts_with(prefix))
+            }
+            Some(Information::Nothing) | None => false,
+        }
+    }
+
+    /// Joins the lines of a text in quotes. `None`: the line is not of one; `Some(None)`: its end is
+    /// still to come.
+    fn joined(&mut self, line: &str, now: Instant) -> Option<Option<String>> {
+        let (text, since) = match self.text.take() {
+            Some((text, since)) if now < since + TEXT_WAIT && text.len() < MAX_TEXT => {
+                (format!("{text}\n{line}"), since)
+            }
+            _ if line.starts_with("+CUSD:") => (line.to_owned(), now),
+            _ => return None,
+        };
+        if is_closed(&text) {
+            return Some(Some(text));
+        }
+        self.text = Some((text, since));
+        Some(None)
+    }
+
+    fn end_by(&mut self, end: End, now: Instant) {
+        let late_ok = self.late_ok.take().is_some_and(|until| now < until);
+        if let (End::Error(code @ Code::Cms(_)), Some(_), false) = (&end, self.doubt, self.is_sms())
+        {
+            return self.tell(Item::LateFailed(code.clone()));
+        }
+        let Some(flight) = &mut self.flight else {
             return; // late: nobody asked
         };
         let information = flight.answer.ask.information();
         let required = matches!(information, Information::Prefixed { required: true, .. });
         let late = match end {
+            End::Ok if late_ok => true,
             // A submission is not OK before its PDU was written.
             End::Ok if matches!(flight.answer.ask, Ask::Submit(_)) => !flight.answer.handed,
             End::Ok => required && flight.answer.lines.is_empty(),
             _ => false,
         };
         if !late {
-            self.end(end);
+            return self.end(end);
         }
+        flight.taken |= !late_ok;
+    }
+
+    /// The command in flight is one of those that end with `+CMS ERROR`.
+    fn is_sms(&self) -> bool {
+        let asks = |ask: &Ask| {
+            let line = ask.line();
+            ["AT+CM", "AT+CN", "AT+CPMS", "AT+CS"]
+                .iter()
+                .any(|head| line.starts_with(head))
+                || matches!(ask, Ask::PinState | Ask::EnterPin(_) | Ask::Extra(_))
+        };
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| asks(&flight.answer.ask))
     }
 
     fn end(&mut self, end: End) {
@@ -270,275 +447,149 @@ impl Talk {
                 end,
                 ..flight.answer
             };
-            self.items.push_back(Item::Answer(answer));
+            self.tell(Item::Answer(answer));
         }
     }
 
-    fn information(&mut self, line: &str) {
-        let Some(Flight { answer, .. }) = &mut self.flight else {
+    /// `+CMGS: <mr>`: of the submission in flight, or of one before.
+    fn sent(&mut self, line: &str, rest: &str, now: Instant) {
+        let said = rest.split(',').next().and_then(|mr| mr.trim().parse().ok());
+        let own = self.flight.as_ref().filter(|flight| flight.answer.handed);
+        let own = own.map(|flight| match &flight.answer.ask {
+            Ask::Submit(tpdu) => tpdu.reference(),
+            _ => None,
+        });
+        let late = match (own, self.doubt) {
+            (None, _) => true,
+            (Some(own), Some(old)) => said.is_some() && old == said && own != said,
+            (Some(_), None) => false,
+        };
+        if late {
+            self.late_ok = self.doubt.map(|_| now + LATE_OK);
+            return self.tell(Item::LateSent(rest.to_owned()));
+        }
+        self.information(line, now);
+        // The network has spoken: what is still to come is the modem's OK.
+        if let Some(flight) = &mut self.flight {
+            flight.deadline = flight.deadline.min(now + flight.timeout);
+        }
+    }
+
+    fn information(&mut self, line: &str, now: Instant) {
+        let ours = self.is_asked_for(line);
+        let Some(flight) = &mut self.flight else {
             return;
         };
-        let ours = match answer.ask.information() {
-            Information::Nothing => false,
-            Information::Prefixed { prefix, .. } => line.starts_with(prefix),
-            Information::Free => !is_between(line),
-        };
-        if ours && answer.lines.len() < MAX_INFORMATION {
-            answer.lines.push(line.to_owned());
+        let free = matches!(flight.answer.ask.information(), Information::Free(_));
+        let strange = line.starts_with('+') || is_notification(line);
+        if !(ours || free && !strange) || flight.answer.lines.len() >= MAX_INFORMATION {
+            return;
         }
+        flight.answer.lines.push(line.to_owned());
+        self.late_ok = None;
+        if let Ask::Ussd(..) = flight.answer.ask {
+            // The network's answer is the end of it, and comes behind the OK or before it.
+            self.late_ok = (!flight.taken).then(|| now + LATE_OK);
+            self.end(End::Ok);
+        }
+    }
+
+    fn header(&mut self, kind: Kind, length: Option<usize>, since: Instant) {
+        self.headers.push(Header {
+            kind,
+            length,
+            since,
+        });
+    }
+
+    /// `+CMT: [<alpha>],<length>`, `+CDS: <length>` (TS 27.005 §3.4.1).
+    fn direct(&mut self, rest: &str, now: Instant) {
+        let fields = fields(rest);
+        let length = fields.last().and_then(|field| field.parse().ok());
+        // In text mode there are a number and a time.
+        if length.is_none() || fields.len() > 2 {
+            self.tell(Item::TextMode);
+        }
+        self.header(Kind::Direct, length, now);
     }
 
     /// `+CMGL: <index>,<stat>,[<alpha>],<length>` (TS 27.005 §3.4.2).
-    fn listing(&mut self, rest: &str) {
+    fn listing(&mut self, rest: &str, now: Instant) {
         let Some(Flight { answer, .. }) = &mut self.flight else {
             return;
         };
         if answer.ask != Ask::List {
             return;
         }
-        let mut fields = rest.split(',').map(str::trim);
-        let index = fields.next().and_then(|field| field.parse().ok());
-        // Receipts have no status in some modems.
-        let status = fields.next().and_then(|field| match field {
-            "" => Some(1),
-            field => field.parse().ok(),
-        });
-        let length = fields
-            .next_back()
-            .and_then(|field| field.parse::<u16>().ok());
+        let fields = fields(rest);
+        let index = fields.first().and_then(|field| field.parse().ok());
+        let status = fields.get(1).and_then(|field| status(field));
+        let length = fields.last().filter(|_| fields.len() > 2);
+        let length = length.and_then(|field| field.parse().ok());
+        let words = fields.get(1).is_some_and(|field| field.starts_with('"'));
         match (index, status, length) {
             // An empty place has no PDU line.
             (Some(_), Some(_), Some(0)) => {}
-            (Some(index), Some(status), Some(_)) if answer.listed.len() < MAX_LISTED => {
-                self.header = Some(Header::Listed { index, status });
+            (Some(index), Some(status), length @ Some(_)) if answer.listed.len() < MAX_LISTED => {
+                self.header(Kind::Listed { index, status }, length, now);
             }
-            _ => answer.garbled = true,
+            (Some(index), _, _) if !words && answer.broken.len() < MAX_LISTED => {
+                answer.broken.push(index);
+            }
+            _ => answer.garbled |= words || index.is_some(),
+        }
+    }
+
+    /// `+CMGR: <stat>,[<alpha>],<length>` (TS 27.005 §3.4.3).
+    fn reading(&mut self, rest: &str, now: Instant) {
+        let Some(Flight { answer, .. }) = &mut self.flight else {
+            return;
+        };
+        let Ask::Read(index) = answer.ask else {
+            return;
+        };
+        let fields = fields(rest);
+        let status = fields.first().and_then(|field| status(field));
+        let length = fields.last().and_then(|field| field.parse().ok());
+        match (status, length) {
+            (Some(_), Some(0)) => {}
+            (Some(status), length) => self.header(Kind::Listed { index, status }, length, now),
+            (None, _) => answer.garbled = true,
         }
     }
 
     fn pdu(&mut self, line: &str) {
-        let pdu = octets(line);
-        match (self.header.take(), &mut self.flight) {
-            (Some(Header::Direct), _) => self.items.push_back(Item::Direct(pdu)),
-            (Some(Header::Listed { index, status }), Some(flight)) => {
-                flight.answer.listed.push(Listed { index, status, pdu });
+        let Some(header) = self.headers.pop() else {
+            return;
+        };
+        let (pdu, hex) = octets(line);
+        let whole = hex && header.length.is_some_and(|length| is_whole(&pdu, length));
+        match (header.kind, &mut self.flight) {
+            (Kind::Direct, _) => self.tell(Item::Direct(pdu, whole)),
+            (Kind::Listed { index, status }, Some(flight)) => {
+                let listed = Listed {
+                    index,
+                    status,
+                    pdu,
+                    whole,
+                };
+                flight.answer.listed.push(listed);
             }
-            _ => {}
+            (Kind::Listed { .. } | Kind::Ignored, _) => {}
         }
     }
-}
-
-/// The octets of a hex line; the line's own when it is none.
-fn octets(line: &str) -> Vec<u8> {
-    let digit = |c: u8| {
-        char::from(c)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    let pairs = line.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    let hex: Option<Vec<u8>> = pairs.collect();
-    hex.unwrap_or_else(|| line.as_bytes().to_vec())
-}
-
-/// A line that some modems put between a header and its PDU, or into the answers without a prefix:
-/// a notification, never a PDU.
-fn is_between(line: &str) -> bool {
-    const WORDS: [&str; 14] = [
-        "RING",
-        "+CRING:",
-        "+CREG:",
-        "+CGREG:",
-        "+CEREG:",
-        "+CIEV:",
-        "+CLIP:",
-        "+CUSD:",
-        "+CMTI:",
-        "+CDSI:",
-        "+CSQN:",
-        "Call Ready",
-        "SMS Ready",
-        "+QIND:",
-    ];
-    line.starts_with(['^', '*', '%']) || WORDS.iter().any(|word| line.starts_with(word))
 }
 
 /// Final results (TS 27.007 §9.2, TS 27.005 §3.2.5), matched whole.
 fn end(line: &str) -> Option<End> {
-    let numbered = |prefix: &str, code: fn(u16) -> Code| {
-        let said = line.strip_prefix(prefix)?.trim();
-        Some(match said.parse() {
-            Ok(n) => code(n),
-            Err(_) => Code::Words(said.chars().take(MAX_WORDS).collect()),
-        })
-    };
     match line {
         "OK" => Some(End::Ok),
-        "ERROR" | "COMMAND NOT SUPPORT" | "COMMAND NOT SUPPORTED" => Some(End::Error(Code::Plain)),
-        _ => numbered("+CMS ERROR:", Code::Cms)
-            .or_else(|| numbered("+CME ERROR:", Code::Cme))
-            .map(End::Error),
+        "ERROR" | "COMMAND NOT SUPPORT" | "COMMAND NOT SUPPORTED" | "TOO MANY PARAMETERS" => {
+            Some(End::Error(Code::Plain))
+        }
+        _ => Code::read(line).map(End::Error),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::at::command::Tpdu;
-
-    const PDU: &str = "0001000B915155214365F700000441E19058";
-
-    fn submit() -> Ask {
-        Ask::Submit(Tpdu::new(PDU, PDU.len() / 2 - 1).expect("tpdu"))
-    }
-
-    /// Asks, says, and tells what came of it, one word an item.
-    #[track_caller]
-    fn check(ask: Option<Ask>, said: &str, expected: &[&str]) {
-        let now = Instant::now();
-        let mut talk = Talk::new(Duration::from_secs(120));
-        if let Some(ask) = ask {
-            talk.ask(ask, now + Duration::from_secs(16));
-        }
-        for octet in said.bytes() {
-            talk.octet(octet, now);
-        }
-        let mut items = Vec::new();
-        while let Some(item) = talk.item() {
-            items.push(match item {
-                Item::Answer(Answer {
-                    lines,
-                    listed,
-                    garbled,
-                    end,
-                    ..
-                }) => {
-                    let end = match end {
-                        End::Ok => "ok".to_owned(),
-                        End::Error(code) => code.to_string(),
-                        End::Silent => "silent".to_owned(),
-                    };
-                    let garbled = if garbled { " garbled" } else { "" };
-                    let listed: String = listed
-                        .iter()
-                        .map(|l| format!(" {}:{}", l.index, l.pdu.len()))
-                        .collect();
-                    format!("{end}{garbled}{listed} {}", lines.join("|"))
-                        .trim_end()
-                        .to_owned()
-                }
-                Item::Stored(memory) => format!("stored {memory}"),
-                Item::Direct(pdu) => format!("direct {}", pdu.len()),
-                Item::Late(reference) => format!("late {reference}"),
-            });
-        }
-        assert_eq!(items, expected, "{said:?}");
-    }
-
-    #[test]
-    fn answers() {
-        check(Some(Ask::Attention), "\r\nOK\r\n", &["ok"]);
-        check(Some(Ask::Attention), "AT\r\r\nOK\r\n", &["ok"]);
-        check(Some(Ask::Attention), "AT\r\r\nOK", &[]);
-        check(Some(Ask::Attention), "\r\nNOT OK\r\nOKAY\r\n OKs\r\n", &[]);
-        check(Some(Ask::Attention), "ERROR\r", &["ERROR without a reason"]);
-        check(
-            Some(Ask::Attention),
-            "+CME ERROR: 10\r",
-            &["CME ERROR 10 (SIM not inserted)"],
-        );
-        check(
-            Some(Ask::Attention),
-            "+CMS ERROR: SIM busy\r",
-            &["error: SIM busy"],
-        );
-        check(
-            Some(Ask::Signal),
-            "+CREG: 1\r\n+CSQ: 20,99\r\nRING\r\nOK\r\n",
-            &["ok +CSQ: 20,99"],
-        );
-        check(Some(Ask::Model), "^RSSI: 3\rE220\rRING\rOK\r", &["ok E220"]);
-        check(None, "OK\rERROR\r+CMS ERROR: 38\r", &[]);
-    }
-
-    #[test]
-    fn an_answer_without_its_line_is_somebody_elses() {
-        check(Some(Ask::IsPduMode), "OK\r+CMGF: 0\rOK\r", &["ok +CMGF: 0"]);
-        check(Some(Ask::PinState), "OK\r", &[]);
-    }
-
-    #[test]
-    fn submissions() {
-        check(
-            Some(submit()),
-            "\r\n> \r\n+CMGS: 7\r\n\r\nOK\r\n",
-            &["ok +CMGS: 7"],
-        );
-        check(Some(submit()), "AT+CMGS=17\r\r\n>", &[]);
-        check(Some(submit()), "OK\r\n> \r\nOK\r\n", &["ok"]);
-        check(Some(submit()), "OK\r\n", &[]);
-        check(
-            Some(submit()),
-            "+CMS ERROR: 302\r",
-            &["CMS ERROR 302 (operation not allowed)"],
-        );
-        check(
-            Some(submit()),
-            &format!("\r\n> {PDU}\x1a\r\n+CMGS: 7\r\nOK\r\n"),
-            &["ok +CMGS: 7"],
-        );
-        check(None, "+CMGS: 9\rOK\r", &["late 9"]);
-        check(Some(Ask::Attention), "+CMGS: 9\rOK\r", &["late 9", "ok"]);
-    }
-
-    #[test]
-    fn listings() {
-        check(
-            Some(Ask::List),
-            "+CMGL: 1,1,,3\r0001\r+CMGL: 12,0,\"A,b\",2\r00\rOK\r",
-            &["ok 1:2 12:1"],
-        );
-        check(
-            Some(Ask::List),
-            "+CMGL: 1,1,,3\r^RSSI: 3\r0001\rOK\r",
-            &["ok 1:2"],
-        );
-        check(Some(Ask::List), "+CMGL: 1,1,,3\rOK\rOK\r", &["ok 1:2"]);
-        check(
-            Some(Ask::List),
-            "+CMGL: 1,1,,3\r+CMS ERROR: 38\rOK\r",
-            &["ok 1:14"],
-        );
-        check(Some(Ask::List), "+CMGL: 1,1,,0\rOK\r", &["ok"]);
-        check(
-            Some(Ask::List),
-            "+CMGL: 1,\"REC READ\",\"+1\"\rhello\rOK\r",
-            &["ok garbled"],
-        );
-        check(Some(Ask::List), "OK\r", &["ok"]);
-    }
-
-    #[test]
-    fn notifications() {
-        check(
-            None,
-            "+CMTI: \"SM\",3\r+CDSI: \"SR\",1\r",
-            &["stored SM", "stored SR"],
-        );
-        check(None, "+CMT: ,24\r0001\r", &["direct 2"]);
-        check(None, "+CDS: 24\r0001\r", &["direct 2"]);
-        check(None, "+CBM: 88\r0001\r", &[]);
-        check(
-            Some(Ask::Attention),
-            "+CMT: ,24\rOK\rOK\r",
-            &["direct 2", "ok"],
-        );
-        check(
-            Some(Ask::Attention),
-            "+CMT: ,24\r+CMS ERROR: 38\rOK\r",
-            &["direct 14", "ok"],
-        );
-    }
-}
+mod tests;
