@@ -224,6 +224,30 @@ impl Access {
             .to_string()
     }
 
+    /// The day that a segment of now is counted on: `2026-11-20`.
+    pub fn day(&self, now: Timestamp) -> String {
+        now.to_zoned(self.settings.timezone.clone())
+            .strftime("%Y-%m-%d")
+            .to_string()
+    }
+
+    /// When the day of now is over.
+    pub fn day_ends(&self, now: Timestamp) -> Timestamp {
+        let tomorrow = now.to_zoned(self.settings.timezone.clone()).tomorrow();
+        let midnight = tomorrow.and_then(|day| day.start_of_day());
+        midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+
+    /// When the month of now is over.
+    pub fn month_ends(&self, now: Timestamp) -> Timestamp {
+        let here = now.to_zoned(self.settings.timezone.clone());
+        let next = here
+            .first_of_month()
+            .and_then(|day| day.checked_add(jiff::Span::new().months(1)));
+        let midnight = next.and_then(|day| day.start_of_day());
+        midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+
     /// The first day of the month after it, for people.
     pub fn next_month(&self, now: Timestamp) -> String {
         let today = now.to_zoned(self.settings.timezone.clone()).date();

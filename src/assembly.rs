@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
@@ -12,8 +13,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::Failure;
 use crate::config::{self, Gateway as GatewaySettings, Settings};
-use crate::control::{self, Desk};
-use crate::gateway::{Event, Events, Gateway, http::Http, modem::Modem, simulated::Simulated};
+use crate::control::{self, Desk, Listed};
+use crate::gateway::{
+    Event, Events, Gateway, Memory, http::Http, modem::Modem, simulated::Simulated,
+};
 use crate::inbound::Inbound;
 use crate::mail::inject::Injector;
 use crate::milter::{self, Listen};
@@ -21,7 +24,7 @@ use crate::outbound::dispatch::Dispatcher;
 use crate::outbound::{Outbound, notify};
 use crate::sms::number;
 use crate::store::sled::{OpenError, SledStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Note, Store, StoreError};
 use crate::web::{self, WebState, hooks::HookSettings};
 use crate::world::World;
 
@@ -120,6 +123,8 @@ pub async fn run(
     ));
     inner.spawn(parts.inbound.clone().run(ending.clone()));
     inner.spawn(parts.injector.clone().run(ending.clone()));
+    let watched = (parts.gateways.clone(), ending.clone());
+    inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
     inner.spawn(prune(store.clone(), world.clone(), ending.clone()));
     inner.spawn(watchdog(ending.clone()));
     inner.spawn(control::serve(control, parts.desk.clone(), ending.clone()));
@@ -242,6 +247,42 @@ struct Parts {
     desk: Arc<Desk>,
 }
 
+/// The gateways of the configuration for those who list them, with those that are active.
+fn listed(settings: &Settings, active: &[Arc<dyn Gateway>]) -> Vec<Listed> {
+    let list = |gateway: &GatewaySettings| Listed {
+        common: gateway.common().clone(),
+        kind: match gateway {
+            GatewaySettings::Modem(_) => "modem",
+            GatewaySettings::Http(_) => "http",
+            GatewaySettings::Simulated(_) => "simulated",
+        },
+        gateway: active
+            .iter()
+            .find(|active| active.common().id == gateway.common().id)
+            .cloned(),
+    };
+    settings.gateways.iter().map(list).collect()
+}
+
+/// What gateways remember, in the store.
+struct StoreMemory(Arc<dyn Store>);
+
+#[async_trait]
+impl Memory for StoreMemory {
+    async fn recall(&self, about: &str) -> Option<Note> {
+        let note = self.0.note(about).await;
+        note.inspect_err(|error| tracing::warn!(%error, event = "not-recalled"))
+            .ok()
+    }
+
+    async fn remember(&self, about: &str, note: Note) -> bool {
+        let noted = self.0.write_note(about, note).await;
+        noted
+            .inspect_err(|error| tracing::warn!(%error, event = "not-remembered"))
+            .is_ok()
+    }
+}
+
 impl Parts {
     fn new(settings: &Settings, store: Arc<dyn Store>, world: World) -> Result<Self, Failure> {
         let mut gateways: Vec<Arc<dyn Gateway>> = Vec::new();
@@ -249,7 +290,8 @@ impl Parts {
         for gateway in &settings.gateways {
             match gateway {
                 GatewaySettings::Modem(modem) if modem.common.active => {
-                    gateways.push(Modem::new(modem.clone(), world.clone()));
+                    let memory = Arc::new(StoreMemory(store.clone()));
+                    gateways.push(Modem::new(modem.clone(), world.clone(), memory));
                 }
                 GatewaySettings::Http(http) if http.common.active => {
                     let http = Http::new(http.clone(), world.clone())
@@ -268,6 +310,7 @@ impl Parts {
         let writer = notify::Writer {
             letterhead: settings.letterhead.clone(),
             envelope_from: settings.envelope_from.clone(),
+            admin: settings.admin.clone(),
         };
         let outbound = Outbound::new(
             settings.planner(),
@@ -290,6 +333,7 @@ impl Parts {
             outbound: outbound.clone(),
             simulated: simulated.clone(),
             region: settings.default_region(),
+            gateways: listed(settings, &gateways),
         });
         Ok(Self {
             gateways,
@@ -347,6 +391,18 @@ async fn pump(mut events: mpsc::Receiver<Event>, outbound: Arc<Outbound>, inboun
                     }
                 });
             }
+            Event::Late {
+                gateway,
+                id,
+                part,
+                reference,
+            } => outbound.late(&gateway, id, part, &reference).await,
+            Event::Alert {
+                gateway,
+                concern,
+                text,
+            } => outbound.alarms.raise(&gateway, concern, &text).await,
+            Event::Over { gateway, concern } => outbound.alarms.over(&gateway, concern).await,
             received @ Event::Received { .. } => {
                 let inbound = inbound.clone();
                 // Side by side, so that they share one flush.

@@ -4,6 +4,8 @@
 //! `{"ok":true}` or `{"error":"…"}`. With no daemon the commands open the store themselves and ask the
 //! same [`Desk`], so there is one way to do each thing.
 
+mod gateways;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
+pub use self::gateways::Listed;
 use crate::gateway::simulated::{Direction, Simulated, Written};
 use crate::outbound::Outbound;
 use crate::outbound::wishes::{self, Wishes};
@@ -57,6 +60,13 @@ pub enum Request {
     },
     /// How many there are of what.
     Stats,
+    /// The gateways and how they do.
+    Gateways,
+    /// The SIM that is in the modem of a gateway is meant.
+    AcceptSim {
+        /// The gateway.
+        id: String,
+    },
     /// Send a text, or data.
     Send {
         /// As people write it.
@@ -110,6 +120,8 @@ pub struct Desk {
     pub simulated: Vec<Arc<Simulated>>,
     /// How national numbers are read.
     pub region: Region,
+    /// All gateways of the configuration.
+    pub gateways: Vec<Listed>,
 }
 
 impl Desk {
@@ -121,6 +133,8 @@ impl Desk {
             Request::Retry { id } => self.retry(&id).await,
             Request::Cancel { id } => self.cancel(&id).await,
             Request::Stats => self.stats().await,
+            Request::Gateways => self.gateways().await,
+            Request::AcceptSim { id } => self.accept_sim(&id).await,
             Request::Send {
                 number,
                 text,

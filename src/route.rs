@@ -11,6 +11,9 @@ pub struct Candidate<'a> {
     pub free: bool,
     /// How many submissions it has now.
     pub load: usize,
+    /// Grows with each submission that any gateway is given: of equals, the one whose turn is longest
+    /// ago takes the next, so that several modems share a load evenly.
+    pub turn: u64,
     /// Its own number.
     pub number: Option<&'a Number>,
 }
@@ -60,7 +63,8 @@ pub fn choose(candidates: &[Candidate<'_>], wish: &Wish<'_>) -> Choice {
         let c = &candidates[i];
         let place = wish.only.iter().position(|id| id == c.id).unwrap_or(0);
         let stranger = wish.conversation.is_some() && c.number != wish.conversation;
-        (if wish.in_order { place } else { 0 }, stranger, c.load)
+        let place = if wish.in_order { place } else { 0 };
+        (place, stranger, c.load, c.turn)
     };
     match able
         .into_iter()
@@ -217,6 +221,7 @@ mod tests {
                     id: ids[i],
                     free: free[i],
                     load: load[i],
+                    turn: 0,
                     number: Some(&numbers[i]),
                 })
                 .collect();
@@ -235,5 +240,28 @@ mod tests {
                 "{free:?} {load:?} {wish:?}"
             );
         }
+    }
+    #[test]
+    fn equals_take_turns() {
+        let mut turns = [0u64; 4];
+        let mut given = [0; 4];
+        for turn in 1..=1000 {
+            let candidates: Vec<_> = turns
+                .iter()
+                .map(|&turn| Candidate {
+                    id: "a",
+                    free: true,
+                    load: 0,
+                    turn,
+                    number: None,
+                })
+                .collect();
+            let Choice::Take(i) = choose(&candidates, &Wish::default()) else {
+                panic!("one is free");
+            };
+            turns[i] = turn;
+            given[i] += 1;
+        }
+        assert_eq!(given, [250; 4]);
     }
 }

@@ -33,6 +33,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub trait Dial: Send + Sync {
     /// Opens the serial port `device` (a path), 8N1, for ourselves alone.
     async fn serial(&self, device: &str, baud: u32) -> io::Result<Box<dyn Stream>>;
+
+    /// The ports where a modem may be, stable names first.
+    fn ports(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The three together; cheap to clone.
@@ -113,4 +118,25 @@ impl Dial for Ports {
             .map_err(io::Error::from)?;
         Ok(Box::new(port))
     }
+
+    fn ports(&self) -> Vec<String> {
+        let mut ports = listed("/dev/serial/by-id", "");
+        ports.extend(listed("/dev", "ttyUSB"));
+        ports.extend(listed("/dev", "ttyACM"));
+        ports
+    }
+}
+
+/// A machine with more modems than this names them in its configuration.
+const MAX_PORTS: usize = 256;
+
+/// The paths in a directory whose names begin so, sorted; none when it cannot be read.
+fn listed(directory: &str, start: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let paths = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(start))
+        .filter_map(|entry| entry.path().into_os_string().into_string().ok());
+    let mut paths: Vec<String> = paths.take(MAX_PORTS).collect();
+    paths.sort();
+    paths
 }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod explain;
+pub mod gateways;
 pub mod modem;
 pub mod pdu;
 pub mod phone;
@@ -56,6 +57,8 @@ pub enum Command {
     Send(send::SendArgs),
     /// Encode and decode SMS PDUs
     Pdu(pdu::Args),
+    /// Show how the gateways do, and say which SIM is meant
+    Gateways(gateways::GatewaysArgs),
     /// Look after modems
     Modem(modem::ModemArgs),
     /// The phones of the simulated network
@@ -156,6 +159,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Queue(args) => runtime.block_on(queue::run(path, &args, out)),
         Command::Send(args) => runtime.block_on(send::run(path, &args, out)),
         Command::Pdu(args) => pdu::run(&args, out).map_err(|e| Failure::data(e.to_string())),
+        Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),
         Command::Modem(args) => runtime.block_on(modem::run(&args, out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
         Command::Store(args) => runtime.block_on(store::run(path, &args, out)),

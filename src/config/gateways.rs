@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::problems::At;
-use super::raw;
+use super::raw::{self, Spelled};
 use super::scalars::{Judge, either};
 use super::{Gateway, domains_of};
-use crate::gateway::{Carries, Common, Concatenation, OnUnknown, modem};
+use crate::gateway::{Carries, Common, Concatenation, Limits, OnUnknown, modem};
 use crate::mail::address::{self, Recipient, Target};
 use crate::sms::{Number, Region};
+use crate::wire::at::ussd::Code;
 
 /// More gateways than a machine has ports and people have accounts.
 const MAX_GATEWAYS: usize = 1000;
@@ -40,7 +41,7 @@ impl Kind {
 /// Which of the keys that not all gateways have are there, and whose they are.
 fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
     use Kind::{Http, Modem};
-    let all: [(&'static str, bool, &'static [Kind]); 24] = [
+    let all: [(&'static str, bool, &'static [Kind]); 27] = [
         ("device", raw.device.is_some(), &[Modem]),
         ("baud", raw.baud.is_some(), &[Modem]),
         ("pin", raw.pin.is_some(), &[Modem]),
@@ -49,6 +50,9 @@ fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
         ("init", raw.init.is_some(), &[Modem]),
         ("send_timeout", raw.send_timeout.is_some(), &[Modem]),
         ("poll", raw.poll.is_some(), &[Modem]),
+        ("imei", raw.imei.is_some(), &[Modem]),
+        ("sim", raw.sim.is_some(), &[Modem]),
+        ("balance", raw.balance.is_some(), &[Modem]),
         ("timeout", raw.timeout.is_some(), &[Modem, Http]),
         ("url", raw.url.is_some(), &[Http]),
         ("method", raw.method.is_some(), &[Http]),
@@ -148,8 +152,6 @@ impl Judge<'_> {
 
     fn later_keys(&mut self, at: &At, raw: &raw::Gateway) {
         for (key, value) in [
-            ("daily_limit", &raw.daily_limit),
-            ("monthly_limit", &raw.monthly_limit),
             ("hours", &raw.hours),
             ("encodings", &raw.encodings),
             ("receipts", &raw.receipts),
@@ -244,6 +246,10 @@ impl Judge<'_> {
                 _ => self.within(&at.key("window"), raw.window, 1, 1000, window),
             },
             throughput: self.throughput(&at.key("throughput"), raw.throughput),
+            limits: Limits {
+                day: raw.daily_limit.unwrap_or(0),
+                month: raw.monthly_limit.unwrap_or(0),
+            },
             rates: self.rates(&at.key("rates"), raw),
             from: raw
                 .from
@@ -355,6 +361,14 @@ impl Judge<'_> {
             timeout: self.duration(&at.key("timeout"), &raw.timeout, 16 * SECOND),
             send_timeout: self.duration(&at.key("send_timeout"), &raw.send_timeout, 120 * SECOND),
             poll: self.duration(&at.key("poll"), &raw.poll, 30 * SECOND),
+            wanted: modem::Wanted {
+                imei: self.imei(&at.key("imei"), raw),
+                sim: self.sim(&at.key("sim"), raw),
+            },
+            balance: raw
+                .balance
+                .as_ref()
+                .and_then(|raw| self.balance(&at.key("balance"), raw)),
         };
         // An unreadable PIN was said already.
         let known = settings
@@ -366,5 +380,74 @@ impl Judge<'_> {
             self.errors.add(&at.key(key), text);
         }
         Some(settings)
+    }
+
+    fn imei(&mut self, at: &At, raw: &raw::Gateway) -> Option<String> {
+        let imei = raw.imei.as_ref()?.0.trim();
+        // 15 digits, 14 without the check digit, 16 with the software's version (TS 23.003 §6.2).
+        if !(14..=16).contains(&imei.len()) || !imei.bytes().all(|b| b.is_ascii_digit()) {
+            self.wrong(
+                at,
+                imei,
+                "is not an IMEI; write its 15 digits, as sms-milter gateways list shows them",
+            );
+        }
+        Some(imei.to_owned())
+    }
+
+    fn sim(&mut self, at: &At, raw: &raw::Gateway) -> modem::WantedSim {
+        let Some(Spelled(sim)) = &raw.sim else {
+            return modem::WantedSim::Remembered;
+        };
+        if sim == "any" {
+            return modem::WantedSim::Any;
+        }
+        let id = modem::sim_id(sim);
+        if id.is_none() {
+            self.wrong(
+                at,
+                sim,
+                "is not a SIM's number; write its 18 to 22 digits, as sms-milter gateways list shows \
+                 them, or any",
+            );
+        }
+        modem::WantedSim::Only(id.unwrap_or_default())
+    }
+
+    /// How the prepaid balance is asked for.
+    fn balance(&mut self, at: &At, raw: &raw::Balance) -> Option<modem::Balance> {
+        let Some(ussd) = &raw.ussd else {
+            self.missing(
+                &at.key("ussd"),
+                "the code that asks for the balance, as \"*100#\"",
+            );
+            return None;
+        };
+        let code = Code::parse(ussd);
+        if let Err(why) = &code {
+            self.wrong(&at.key("ussd"), ussd, format!("is not a code: {why}"));
+        }
+        let (here, default) = (at.key("regex"), r"(\d+(?:[.,]\d+)?)".to_owned());
+        let text = raw.regex.as_ref().unwrap_or(&default);
+        let regex = self.pattern(&here, text)?;
+        if regex.captures_len() < 2 {
+            self.wrong(
+                &here,
+                text,
+                "has no group around the amount; write one, as \"([0-9.]+) EUR\"",
+            );
+        }
+        let every = self.duration(&at.key("every"), &raw.every, 24 * 3600 * SECOND);
+        let below = raw.below.unwrap_or(0.0);
+        if !(0.0..=1e9).contains(&below) {
+            self.errors
+                .add(&at.key("below"), "is not an amount; write one like 5.0");
+        }
+        Some(modem::Balance {
+            ussd: code.ok()?,
+            regex,
+            below,
+            every,
+        })
     }
 }

@@ -224,14 +224,18 @@ shape! { /// `gateways[]`, the keys of all types together: which may stand where
         rates: BTreeMap<String, f64>, throughput: f64, concat: String, on_unknown: String,
         unknown_wait: Spelled, window: usize,
         device: String, baud: u32, pin: Secret, smsc: Spelled, storage: String, init: Several,
-        timeout: Spelled, send_timeout: Spelled, poll: Spelled,
+        timeout: Spelled, send_timeout: Spelled, poll: Spelled, imei: Spelled, sim: Spelled,
+        balance: Balance, daily_limit: u32, monthly_limit: u32,
         url: String, method: String, headers: BTreeMap<String, String>, body: String,
         content_type: String, auth: Auth, success: Answer, permanent: Answer, temporary: Answer,
         message_id: MessageId, client_cert: serde_yaml::Value, ca: serde_yaml::Value, secret: Secret, allow_private: bool, preset: String,
         account: Spelled, token: Secret, api: String,
-        daily_limit: serde_yaml::Value, monthly_limit: serde_yaml::Value, hours: serde_yaml::Value,
-        encodings: serde_yaml::Value, receipts: serde_yaml::Value, retries: serde_yaml::Value,
+        hours: serde_yaml::Value, encodings: serde_yaml::Value, receipts: serde_yaml::Value,
+        retries: serde_yaml::Value,
     }
+}
+shape! { /// `gateways[].balance`
+    Balance { ussd: String, regex: String, below: f64, every: Spelled }
 }
 shape! { /// `gateways[].auth`
     Auth { basic: Basic, bearer: Secret, header: HeaderAuth }

@@ -13,6 +13,7 @@
 
 pub mod drive;
 pub mod http;
+pub mod memory;
 pub mod modem;
 pub mod simulated;
 
@@ -26,6 +27,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::sms::{Attributes, Encoding, MessageId, Number, Receipt, Segment};
 use crate::store::{Kept, Received};
 use crate::wire::pdu::Dcs;
+
+pub use self::memory::Memory;
 
 /// What every gateway has in common (spec 6).
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,8 @@ pub struct Common {
     pub window: usize,
     /// Segments a second; `None`: as fast as it goes.
     pub throughput: Option<f64>,
+    /// How many segments its SIM or account may send.
+    pub limits: Limits,
     /// Price of a segment by prefix of the number (`+420`), longest match.
     pub rates: Vec<(String, f64)>,
     /// From of the mails its SMS become, `%s` for the number; `None`: the number at the SMS domain.
@@ -90,6 +95,19 @@ impl Carries {
         .into_iter()
         .find_map(|(lacks, what)| lacks.then_some(what))
     }
+}
+
+/// Segments that a gateway may send in a day and a month of `access.timezone`; 0: as many as it likes.
+///
+/// They are counted on the SIM while the gateway knows which one it has ([`Health::sim`]), so that
+/// another SIM begins anew, and on the gateway otherwise. An attempt counts until the gateway is sure
+/// that nothing was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// From midnight to midnight.
+    pub day: u32,
+    /// From the first to the last.
+    pub month: u32,
 }
 
 /// How a long text is cut.
@@ -254,6 +272,95 @@ pub enum Event {
         /// Answers once it is durable.
         kept: oneshot::Sender<Kept>,
     },
+    /// The network took what had an unknown outcome: its answer came too late.
+    Late {
+        /// Which gateway.
+        gateway: String,
+        /// Which message.
+        id: MessageId,
+        /// Which of its parts, from 0.
+        part: usize,
+        /// What the network calls it.
+        reference: String,
+    },
+    /// Something is wrong that an admin should know of, and that goes on until [`Event::Over`].
+    Alert {
+        /// Which gateway.
+        gateway: String,
+        /// What it is about: the same concern is one mail.
+        concern: Concern,
+        /// What is wrong and what to do, for people: no secrets, no texts.
+        text: String,
+    },
+    /// That is no more.
+    Over {
+        /// Which gateway.
+        gateway: String,
+        /// What was wrong.
+        concern: Concern,
+    },
+}
+
+/// What an admin is told of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Concern {
+    /// It waits for a human.
+    Parked,
+    /// It has been down for long.
+    Down,
+    /// Its storage is nearly full: a full SIM receives nothing.
+    Storage,
+    /// Its daily or monthly limit is used up.
+    Limit,
+    /// The prepaid balance is low.
+    Balance,
+}
+
+impl Concern {
+    /// All of them.
+    pub const ALL: [Concern; 5] = [
+        Concern::Parked,
+        Concern::Down,
+        Concern::Storage,
+        Concern::Limit,
+        Concern::Balance,
+    ];
+
+    /// Its name in notes and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Concern::Parked => "parked",
+            Concern::Down => "down",
+            Concern::Storage => "storage",
+            Concern::Limit => "limit",
+            Concern::Balance => "balance",
+        }
+    }
+}
+
+/// What a gateway knows of itself, for `gateways list`. What it does not know is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    /// The port it is at, which need not be the configured one.
+    pub device: Option<String>,
+    /// Maker and model.
+    pub model: Option<String>,
+    /// The modem's number.
+    pub imei: Option<String>,
+    /// The SIM's number (ICCID).
+    pub sim: Option<String>,
+    /// The network's name.
+    pub operator: Option<String>,
+    /// Whether it is at home in that network, in words.
+    pub registration: Option<String>,
+    /// TS 27.007 §8.5: 0–31; −113 dBm + 2 dB each.
+    pub signal: Option<u8>,
+    /// Percent.
+    pub battery: Option<u8>,
+    /// Places used, and how many there are.
+    pub storage: Option<(u16, u16)>,
+    /// The prepaid balance as the network says it, and when it did.
+    pub balance: Option<(f64, Timestamp)>,
 }
 
 /// How a gateway does.
@@ -294,9 +401,36 @@ pub trait Gateway: Send + Sync {
     /// How it does, now and on every change.
     fn status(&self) -> watch::Receiver<Status>;
 
+    /// What it knows of itself.
+    fn health(&self) -> Health {
+        Health::default()
+    }
+
     /// Sends one thing.
     async fn submit(&self, submission: Submission) -> Outcome;
 
     /// Keeps the line, receives, recovers. Ends when `stop` turns true, the line closed in order.
     async fn run(self: Arc<Self>, events: Events, stop: watch::Receiver<bool>);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn common(id: &str) -> Common {
+        Common {
+            id: id.to_owned(),
+            active: true,
+            number: None,
+            concat: Concatenation::Udh,
+            on_unknown: OnUnknown::Report,
+            unknown_wait: Duration::from_secs(60),
+            window: 1,
+            throughput: None,
+            limits: Limits::default(),
+            rates: Vec::new(),
+            from: None,
+            carries: Carries::default(),
+        }
+    }
 }

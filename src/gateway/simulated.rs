@@ -316,6 +316,7 @@ mod tests {
             unknown_wait: Duration::ZERO,
             window: 10,
             throughput: None,
+            limits: Default::default(),
             rates: Vec::new(),
             from: None,
             carries: crate::gateway::Carries::default(),

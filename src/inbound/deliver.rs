@@ -138,11 +138,12 @@ impl Inbound {
                 gateway,
                 at,
                 reason,
+                raw,
             } => {
                 let mut outcome = outcome(vec![id], InboundState::Quarantined, now);
                 outcome
                     .mails
-                    .push(self.unreadable(now, id, &gateway, at, &reason));
+                    .push(self.unreadable(now, id, &gateway, at, &reason, &raw));
                 match self.store.settle_inbound(now, outcome).await {
                     Ok(()) => {
                         warn!(msg = %id, gw = gateway, event = "quarantined", reason);
@@ -155,6 +156,7 @@ impl Inbound {
                             gateway,
                             at,
                             reason,
+                            raw,
                         },
                         e,
                     )),
@@ -366,11 +368,14 @@ impl Inbound {
         gateway: &str,
         at: Timestamp,
         reason: &str,
+        raw: &[u8],
     ) -> OutMail {
         let settings = &self.settings;
         let text = format!(
             "What the gateway {gateway} received at {at} could not be read: {reason}\n\n\
-             It is kept as {about}, octet for octet."
+             It is kept as {about}, octet for octet:\n\n{}\n\n\
+             `sms-milter pdu decode` says more of a modem's.",
+            desk::dump(raw)
         );
         let note = compose::Note {
             id: about,

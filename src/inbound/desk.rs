@@ -23,6 +23,13 @@ const MAX_FOLLOWED: usize = 10_000;
 /// default recipient when their time is over.
 const MAX_ASKED: usize = 100;
 
+/// Octets that nobody could read are shown up to here: a PDU has 176 at most, a provider's request
+/// that makes no sense says so soon.
+const MAX_DUMP: usize = 4096;
+
+/// Octets in a line of hex.
+const LINE: usize = 32;
+
 /// Something to be done, again if the store did not take it.
 pub(super) enum Work {
     /// A text to be addressed.
@@ -37,6 +44,8 @@ pub(super) enum Work {
         gateway: String,
         at: Timestamp,
         reason: String,
+        /// Octet for octet.
+        raw: Vec<u8>,
     },
 }
 
@@ -153,6 +162,7 @@ fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
         gateway,
         at,
         content,
+        raw,
         ..
     } = row.received;
     match content {
@@ -181,6 +191,21 @@ fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
             gateway,
             at,
             reason,
+            raw,
         })),
     }
+}
+
+/// Octets in hex, in lines that no mail program breaks; no modem and no provider gives more than
+/// [`MAX_DUMP`] that an admin would read.
+pub(super) fn dump(octets: &[u8]) -> String {
+    let lines = octets
+        .chunks(LINE)
+        .take(MAX_DUMP / LINE)
+        .map(crate::wire::pdu::hex);
+    let mut lines: Vec<String> = lines.collect();
+    if octets.len() > MAX_DUMP {
+        lines.push(format!("… {} octets in all", octets.len()));
+    }
+    lines.join("\n")
 }

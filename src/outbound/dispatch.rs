@@ -4,27 +4,29 @@
 //! messages keep their order. A message that cannot go now is put back, never lost: the store knows it
 //! all the while.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
+use super::lane::{Lane, Place, Turn, locked};
+use super::limits;
+use super::pace::Pace;
 use super::settle::{Consequences, later};
 use super::wishes::{MAX_VALIDITY, MIN_VALIDITY};
 use super::{Outbound, notify, plan};
 use crate::gateway::{
-    Body, Common, Concatenation, Gateway, OnUnknown, Outcome, Status, Submission,
+    Body, Common, Concatenation, Concern, Gateway, OnUnknown, Outcome, Submission,
 };
 use crate::route::{self, Candidate, Choice, Wish};
 use crate::sms::parameters::Piece;
-use crate::sms::{Concat, Number, Receipt, Segment, Shifts};
+use crate::sms::{Concat, MessageId, Number, Receipt, Segment, Shifts};
 use crate::store::{
-    Kept, Link, Message, Origin, OutMail, PartState, Queue, Settlement, State, StoreError,
+    Charge, Kept, Link, Message, Origin, OutMail, PartState, Queue, Settlement, State, StoreError,
 };
 
 /// How many messages are looked at while no gateway is up, for their expiry and delay warnings.
@@ -33,13 +35,6 @@ const IDLE_BATCH: usize = 256;
 const RECHECK: Duration = Duration::from_secs(1);
 /// A look at what waits for its number's turn.
 const TURN: Duration = Duration::from_millis(50);
-/// Those who wait for the same thing are looked at one after the other, so far apart: a queue of ten
-/// thousand must cost no more than one of ten.
-const APART: Duration = Duration::from_millis(5);
-/// Farther away is no look: the queue is longer than that, or the clock went back.
-const FARTHEST: Duration = Duration::from_secs(600);
-/// Things waited for that are remembered, before those that nobody waits for go.
-const MAX_PACES: usize = 1024;
 /// After a look that panicked: seldom, so that one bad message does not fill the log.
 const AFTER_PANIC: Duration = Duration::from_secs(600);
 /// What is on the wire at the end gets this long (faults.md F04).
@@ -61,88 +56,15 @@ pub struct Dispatcher {
     /// Numbers with an attempt open.
     busy: Mutex<HashSet<Number>>,
     pace: Mutex<Pace>,
+    /// How many times a lane was chosen. Held while one is, so that no two see the same place free.
+    turns: Mutex<u64>,
 }
 
-/// When to look again at what waits, by what it waits for.
-#[derive(Debug, Default)]
-struct Pace {
-    last: HashMap<String, jiff::Timestamp>,
-}
-
-impl Pace {
-    /// The next look for one more that waits for `what`, after `wait` at the earliest.
-    fn next(&mut self, what: String, now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
-        if self.last.len() >= MAX_PACES {
-            self.last.retain(|_, last| *last > now);
-        }
-        let (earliest, farthest) = (later(now, wait), later(now, FARTHEST));
-        let behind = self.last.get(&what).map(|last| later(*last, APART));
-        let at = behind
-            .filter(|at| (earliest..=farthest).contains(at))
-            .unwrap_or(earliest);
-        self.last.insert(what, at);
-        at
-    }
-}
-
-/// A gateway and what it has to do.
-struct Lane {
-    gateway: Arc<dyn Gateway>,
-    load: AtomicUsize,
-    /// When the next segment may go, for gateways with a throughput.
-    next: Mutex<Option<Instant>>,
-}
-
-impl Lane {
-    fn common(&self) -> &Common {
-        self.gateway.common()
-    }
-
-    fn is_up(&self) -> bool {
-        *self.gateway.status().borrow() == Status::Up
-    }
-
-    fn room(&self) -> usize {
-        match self.is_up() {
-            true => self
-                .common()
-                .window
-                .saturating_sub(self.load.load(Ordering::Relaxed)),
-            false => 0,
-        }
-    }
-
-    /// Waits until the gateway's throughput allows one more.
-    async fn turn(&self) {
-        let Some(rate) = self.common().throughput.filter(|rate| *rate > 0.0) else {
-            return;
-        };
-        let at = {
-            let mut next = locked(&self.next);
-            let at = next.unwrap_or_else(Instant::now).max(Instant::now());
-            *next = Some(at + Duration::from_secs_f64(1.0 / rate));
-            at
-        };
-        tokio::time::sleep_until(at).await;
-    }
-}
-
-/// Takes a place in a lane and a number's turn, and gives both back when dropped, panics included.
-struct Place<'a> {
-    lane: &'a Lane,
-    busy: &'a Mutex<HashSet<Number>>,
-    number: Number,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.lane.load.fetch_sub(1, Ordering::Relaxed);
-        locked(self.busy).remove(&self.number);
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Where a message goes.
+enum Way<'a> {
+    To(Place<'a>),
+    Wait,
+    Nowhere,
 }
 
 impl Dispatcher {
@@ -152,18 +74,14 @@ impl Dispatcher {
         gateways: Vec<Arc<dyn Gateway>>,
         resting: Vec<String>,
     ) -> Arc<Self> {
-        let lane = |gateway| Lane {
-            gateway,
-            load: AtomicUsize::new(0),
-            next: Mutex::new(None),
-        };
-        let lanes = gateways.into_iter().map(lane).collect();
+        let lanes = gateways.into_iter().map(Lane::new).collect();
         Arc::new(Self {
             outbound,
             lanes,
             resting,
             busy: Mutex::new(HashSet::new()),
             pace: Mutex::default(),
+            turns: Mutex::default(),
         })
     }
 
@@ -196,8 +114,9 @@ impl Dispatcher {
 
     /// How many messages may be leased now.
     fn room(&self) -> usize {
-        match self.lanes.iter().any(Lane::is_up) {
-            true => self.lanes.iter().map(Lane::room).sum(),
+        let now = self.outbound.world.now();
+        match self.lanes.iter().any(|lane| lane.is_usable(now)) {
+            true => self.lanes.iter().map(|lane| lane.room(now)).sum(),
             false => IDLE_BATCH,
         }
     }
@@ -276,14 +195,14 @@ impl Dispatcher {
                 .await;
         }
         match self.route(&message).await? {
-            Choice::Take(lane) => self.hand_over(message, &self.lanes[lane], stop).await,
-            Choice::Wait => {
+            Way::To(place) => self.hand_over(message, place, stop).await,
+            Way::Wait => {
                 let only = || message.gateways.join(" ");
                 let gateways = message.begun.clone().unwrap_or_else(only);
                 self.wait_for(&message, &gateways, RECHECK);
                 Ok(())
             }
-            Choice::Nobody => {
+            Way::Nowhere => {
                 let then = outbound.settings.unroutable(&mut message);
                 self.write(message, then).await
             }
@@ -308,7 +227,7 @@ impl Dispatcher {
             })
     }
 
-    async fn route(&self, message: &Message) -> Result<Choice, StoreError> {
+    async fn route(&self, message: &Message) -> Result<Way<'_>, StoreError> {
         // An ongoing conversation stays on the number the phone knows (spec 7.1).
         let conversation = match self.lanes.len() {
             0 | 1 => None,
@@ -321,16 +240,20 @@ impl Dispatcher {
                     .and_then(|l| l.ours)
             }
         };
+        let now = self.outbound.world.now();
+        let mut turns = locked(&self.turns);
         let lanes = self.lanes.iter().map(|lane| Candidate {
             id: &lane.common().id,
-            free: lane.room() > 0,
+            free: lane.room(now) > 0,
             load: lane.load.load(Ordering::Relaxed),
+            turn: lane.turn.load(Ordering::Relaxed),
             number: lane.common().number.as_ref(),
         });
         let resting = self.resting.iter().map(|id| Candidate {
             id,
             free: false,
             load: 0,
+            turn: 0,
             number: None,
         });
         let candidates: Vec<_> = lanes.chain(resting).collect();
@@ -341,25 +264,34 @@ impl Dispatcher {
             avoided: &message.avoided,
             conversation: conversation.as_ref(),
         };
-        Ok(route::choose(&candidates, &wish))
+        Ok(match route::choose(&candidates, &wish) {
+            Choice::Take(index) => {
+                let lane = &self.lanes[index];
+                *turns += 1;
+                lane.turn.store(*turns, Ordering::Relaxed);
+                lane.load.fetch_add(1, Ordering::Relaxed);
+                Way::To(Place(lane))
+            }
+            Choice::Wait => Way::Wait,
+            Choice::Nobody => Way::Nowhere,
+        })
     }
 
     async fn hand_over(
         &self,
         mut message: Message,
-        lane: &Lane,
+        place: Place<'_>,
         stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         if !locked(&self.busy).insert(message.number.clone()) {
             self.wait_for(&message, message.number.as_str(), TURN);
             return Ok(());
         }
-        lane.load.fetch_add(1, Ordering::Relaxed);
-        let place = Place {
-            lane,
+        let turn = Turn {
             busy: &self.busy,
             number: message.number.clone(),
         };
+        let lane = place.0;
         let common = lane.common();
         if message.begun.is_none() {
             message.parts = plan::parts(&message, common.concat);
@@ -383,16 +315,60 @@ impl Dispatcher {
         message.state = State::Sending;
         // An answer to a question of ours is an answer to nobody's mail.
         let link = (message.origin != Origin::default()).then(|| link(&message, common, now));
-        message.revision = self
-            .outbound
-            .store
-            .begin_attempt(now, message.clone(), link)
-            .await?;
+        let counts = self.counts(lane, &message, now);
+        let store = &self.outbound.store;
+        let begun = store.begin_attempt(now, message.clone(), link, counts.clone());
+        message.revision = match begun.await {
+            Ok(revision) => revision,
+            Err(StoreError::OverLimit {
+                account,
+                month,
+                limit,
+                ..
+            }) => {
+                self.used_up(lane, account, &month, limit, now).await;
+                drop((turn, place));
+                // To another gateway at once, or to wait like the rest.
+                self.put_back(message.id, Duration::ZERO);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         // The attempt is on disk: only now may an octet leave.
         let outcome = submit(lane, submission(&message, part, common, now)).await;
-        self.settle(message, part, outcome, common).await?;
-        drop(place);
+        let uncount = match &outcome {
+            Outcome::Refused { .. } => counts,
+            Outcome::Accepted(_) | Outcome::Unknown(_) => Vec::new(),
+        };
+        self.settle(message, part, outcome, common, uncount).await?;
+        drop((turn, place));
         Ok(())
+    }
+
+    /// What an attempt at a part of the message is counted on.
+    fn counts(&self, lane: &Lane, message: &Message, now: jiff::Timestamp) -> Vec<Charge> {
+        let segments = match lane.common().concat {
+            Concatenation::Provider => message.segments,
+            Concatenation::Udh | Concatenation::Numbered => 1,
+        };
+        let access = &self.outbound.planner.access;
+        limits::counts(&*lane.gateway, access, segments.into(), now)
+    }
+
+    /// A gateway may send no more today or this month: it is passed over until then.
+    async fn used_up(
+        &self,
+        lane: &Lane,
+        account: String,
+        period: &str,
+        limit: u32,
+        now: jiff::Timestamp,
+    ) {
+        let access = &self.outbound.planner.access;
+        let (until, text) = limits::used_up(access, period, limit, now);
+        lane.limit.used_up(account, until);
+        let id = &lane.common().id;
+        self.outbound.alarms.raise(id, Concern::Limit, &text).await;
     }
 
     /// Writes the outcome of an attempt. Somebody may have changed the message meanwhile, as a receipt
@@ -403,6 +379,7 @@ impl Dispatcher {
         part: usize,
         outcome: Outcome,
         common: &Common,
+        uncount: Vec<Charge>,
     ) -> Result<(), StoreError> {
         let (now, jitter) = (self.outbound.world.now(), self.outbound.world.jitter());
         log_outcome(&message, part, &outcome, common);
@@ -416,7 +393,8 @@ impl Dispatcher {
                 now,
                 jitter,
             );
-            match self.write(message, then).await {
+            let written = self.outbound.write_all(message, then, uncount.clone());
+            match written.await {
                 Err(StoreError::Conflict(_)) => {}
                 written => return written,
             }
@@ -441,7 +419,7 @@ impl Dispatcher {
         self.outbound.store.put_back(message.id, at);
     }
 
-    fn put_back(&self, id: crate::sms::MessageId, wait: Duration) {
+    fn put_back(&self, id: MessageId, wait: Duration) {
         self.outbound
             .store
             .put_back(id, later(self.outbound.world.now(), wait));
@@ -455,6 +433,16 @@ impl Outbound {
         message: Message,
         then: Consequences,
     ) -> Result<(), StoreError> {
+        self.write_all(message, then, Vec::new()).await
+    }
+
+    /// The same, and takes from the gateway's counts what was not sent.
+    async fn write_all(
+        &self,
+        message: Message,
+        then: Consequences,
+        uncount: Vec<Charge>,
+    ) -> Result<(), StoreError> {
         let now = self.world.now();
         let mails: Vec<OutMail> = then
             .tell
@@ -465,7 +453,7 @@ impl Outbound {
         let (id, state) = (message.id, message.state);
         let settlement = Settlement {
             message,
-            refund: then.refund,
+            refund: then.refund.into_iter().chain(uncount).collect(),
             mails,
         };
         loop {
@@ -512,6 +500,34 @@ impl Outbound {
         match self.settings.receipt(&mut message, part, receipt) {
             Some(then) => self.write(message, then).await.map(|()| Some(Kept::New)),
             None => Ok(Some(Kept::Duplicate)),
+        }
+    }
+}
+
+impl Outbound {
+    /// Takes a gateway's late word that the network has a part of which it had said `Unknown`.
+    pub async fn late(&self, gateway: &str, id: MessageId, part: usize, reference: &str) {
+        loop {
+            let Ok(Some(mut message)) = self.store.find(id).await else {
+                return;
+            };
+            let now = self.world.now();
+            let then = self
+                .settings
+                .late(&mut message, part, gateway, reference, now);
+            let Some(then) = then else {
+                // It was told, repeated or sent meanwhile.
+                tracing::info!(msg = %id, gw = gateway, part = part + 1, event = "too-late");
+                return;
+            };
+            match self.write(message, then).await {
+                Err(StoreError::Conflict(_)) => {}
+                Ok(()) => {
+                    tracing::info!(msg = %id, gw = gateway, part = part + 1, event = "sent-after-all");
+                    return;
+                }
+                Err(_) => return,
+            }
         }
     }
 }
@@ -601,42 +617,5 @@ fn log_outcome(message: &Message, part: usize, outcome: &Outcome, common: &Commo
         Outcome::Refused { class, reason } => {
             tracing::info!(%msg, %gw, %part, ?class, reason, event = "refused");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: i64) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(1_800_000_000_000 + millis).expect("a time")
-    }
-
-    #[test]
-    fn those_who_wait_for_the_same_are_looked_at_one_after_the_other() {
-        let mut pace = Pace::default();
-        let mut next = |what: &str, now: i64| pace.next(what.to_owned(), at(now), RECHECK);
-        let queue: Vec<_> = (0..10_000).map(|_| next("hall", 0)).collect();
-        assert!(
-            queue
-                .windows(2)
-                .all(|two| two[1].duration_since(two[0]).unsigned_abs() == APART)
-        );
-        assert_eq!(queue[0], at(1000));
-        // What waits for something else does not wait behind them.
-        assert_eq!(next("provider", 0), at(1000));
-        // When nobody waits any more, it is as it was.
-        assert_eq!(next("hall", 200_000), at(201_000));
-        // A clock that went back.
-        assert_eq!(next("hall", -9_000_000), at(-8_999_000));
-    }
-
-    #[test]
-    fn what_nobody_waits_for_is_not_remembered() {
-        let mut pace = Pace::default();
-        for n in 0..100_000 {
-            pace.next(n.to_string(), at(n * 10), TURN);
-        }
-        assert!(pace.last.len() <= MAX_PACES);
     }
 }

@@ -5,9 +5,13 @@
 //! ([`settle`]) and tells the sender ([`notify`]).
 
 pub mod accept;
+pub mod alarm;
 pub mod dispatch;
+mod lane;
+pub mod limits;
 pub mod manage;
 pub mod notify;
+mod pace;
 pub mod plan;
 pub mod settle;
 pub mod wishes;
@@ -69,6 +73,8 @@ pub struct Outbound {
     pub world: World,
     /// Writes our mails.
     pub writer: notify::Writer,
+    /// What an admin is told.
+    pub alarms: Arc<alarm::Alarms>,
     wake: Arc<Notify>,
     wake_mail: Arc<Notify>,
 }
@@ -86,12 +92,19 @@ impl Outbound {
         wake_mail: Arc<Notify>,
     ) -> Arc<Self> {
         let planner = Arc::new(planner);
+        let alarms = alarm::Alarms::new(
+            store.clone(),
+            world.clone(),
+            writer.clone(),
+            wake_mail.clone(),
+        );
         Arc::new(Self {
             planner,
             settings,
             store,
             world,
             writer,
+            alarms: Arc::new(alarms),
             wake,
             wake_mail,
         })

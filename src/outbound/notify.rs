@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::wishes;
+use crate::gateway::Concern;
 use crate::mail::Reply;
 use crate::mail::report::{Action, Fate, Letterhead, Report};
 use crate::mail::text::RawMail;
@@ -17,6 +18,8 @@ pub struct Writer {
     pub letterhead: Letterhead,
     /// Envelope sender, without `<>`; empty: the null sender.
     pub envelope_from: String,
+    /// `mail.admin`: who hears of what concerns no sender.
+    pub admin: String,
 }
 
 impl Writer {
@@ -170,6 +173,35 @@ pub fn cut(writer: &Writer, world: &World, message: &Message) -> Option<OutMail>
     Some(OutMail {
         about: Some(message.id),
         ..mail
+    })
+}
+
+/// The mail to the admin about a gateway.
+pub fn alarm(
+    writer: &Writer,
+    world: &World,
+    gateway: &str,
+    concern: Concern,
+    text: &str,
+) -> OutMail {
+    let what = match concern {
+        Concern::Parked => "needs you",
+        Concern::Down => "is down",
+        Concern::Storage => "is running out of storage",
+        Concern::Limit => "has used up its limit",
+        Concern::Balance => "is running out of credit",
+    };
+    let subject = format!("SMS gateway {gateway} {what}");
+    let text = format!(
+        "The SMS gateway {gateway} {what}:\n\n{text}\n\n\
+         `sms-milter gateways list` shows how it does. This is said once, and again when it happens anew.\n"
+    );
+    writer.post(world, &writer.admin, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            ..blank
+        })
     })
 }
 

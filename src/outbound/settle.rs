@@ -172,6 +172,30 @@ impl Settings {
         }
     }
 
+    /// Writes that the network has a part after all, when nobody decided otherwise yet. `None`: it is
+    /// too late.
+    pub fn late(
+        &self,
+        message: &mut Message,
+        part: usize,
+        gateway: &str,
+        reference: &str,
+        now: Timestamp,
+    ) -> Option<Consequences> {
+        let slot = message.parts.get_mut(part)?;
+        let waits = matches!(&slot.state, PartState::Unknown { gateway: by, .. } if by == gateway);
+        if !waits || message.state.is_final() {
+            return None;
+        }
+        slot.state = PartState::Sent {
+            gateway: gateway.to_owned(),
+            reference: Some(reference.to_owned()),
+            at: now,
+        };
+        message.error = None;
+        Some(self.go_on(message))
+    }
+
     /// No gateway can carry it.
     pub fn unroutable(&self, message: &mut Message) -> Consequences {
         let reason = "no gateway can carry this message".to_owned();
@@ -468,6 +492,25 @@ mod tests {
                 expected,
                 "{class:?} {policy:?} {unknowns} {now}"
             );
+        }
+    }
+
+    #[test]
+    fn a_late_answer_settles_what_still_waits() {
+        for (parts, state, by, expected) in [
+            ("u", State::Sending, "hall", Some("s sent tell Confirmed")),
+            ("suq", State::Sending, "hall", Some("ssq queued in -100")),
+            ("u", State::Sending, "other", None),
+            ("u", State::Unknown, "hall", None),
+            ("q", State::Queued, "hall", None),
+            ("h", State::Sending, "hall", None),
+        ] {
+            let mut message = message(parts);
+            message.state = state;
+            let part = parts.find(['u', 'h']).unwrap_or(0);
+            let then = settings().late(&mut message, part, by, "17:1", at(100));
+            let then = then.map(|then| shown(&message, &then));
+            assert_eq!(then.as_deref(), expected, "{parts} {state:?} {by}");
         }
     }
 

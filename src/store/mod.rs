@@ -12,6 +12,8 @@
 
 pub mod sled;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -192,12 +194,12 @@ pub enum PartState {
     },
 }
 
-/// Segments on an account's month.
+/// Segments on an account's month, or on a SIM's day or month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Who pays.
+    /// Who pays; for a SIM see [`crate::gateway::Common::limits`].
     pub account: String,
-    /// `2026-11`, in the configured zone, fixed at acceptance.
+    /// `2026-11`, or a day as `2026-11-20`; in the configured zone, fixed at acceptance.
     pub month: String,
     /// How many.
     pub segments: u32,
@@ -403,11 +405,15 @@ pub struct Link {
 pub struct Settlement {
     /// The message as it is to be, with the revision it was read with.
     pub message: Message,
-    /// Segments to give back.
-    pub refund: Option<Charge>,
+    /// Segments to give back, to the account or to what the attempt was counted on.
+    pub refund: Vec<Charge>,
     /// Mails to hand in.
     pub mails: Vec<OutMail>,
 }
+
+/// What a part of ours remembers of itself over a restart: a few words by name, never a text or a
+/// secret. It is written whole; an empty one is none.
+pub type Note = BTreeMap<String, String>;
 
 /// The three queues of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -435,7 +441,7 @@ pub struct Filter {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Messages by state.
-    pub messages: std::collections::BTreeMap<State, u64>,
+    pub messages: BTreeMap<State, u64>,
     /// Received SMS not yet done.
     pub inbound_open: u64,
     /// Received SMS that nobody wants or can read.
@@ -501,12 +507,14 @@ pub trait Store: Send + Sync + 'static {
     fn next_due(&self, queue: Queue) -> Option<Timestamp>;
 
     /// Writes a message whose part is `Handed`, and the link that its answer will need: the line
-    /// before the first octet to the gateway. Returns its new revision.
+    /// before the first octet to the gateway. Counts its segments on the gateway's `counts`; when one
+    /// has no room for them nothing is written. Returns its new revision.
     async fn begin_attempt(
         &self,
         now: Timestamp,
         message: Message,
         link: Option<Link>,
+        counts: Vec<Charge>,
     ) -> Result<u64, StoreError>;
 
     /// Writes what became of it. A message that is neither final nor held goes back to the queue. A
@@ -570,6 +578,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Mails that wait or are stuck.
     async fn list_mail(&self) -> Result<Vec<QueuedMail>, StoreError>;
+
+    /// What was noted about something of ours (`modem hall`, `alarms`); empty: nothing.
+    async fn note(&self, about: &str) -> Result<Note, StoreError>;
+
+    /// Notes that instead of what was noted before.
+    async fn write_note(&self, about: &str, note: Note) -> Result<(), StoreError>;
 
     /// How much there is.
     async fn counts(&self) -> Result<Counts, StoreError>;

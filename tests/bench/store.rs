@@ -92,7 +92,9 @@ async fn write(store: &SledStore, writer: u64, life: bool, end: Instant) -> Vec<
                 gateway: "modem0".into(),
                 at: now,
             };
-            let begun = store.begin_attempt(now, message.clone(), None).await;
+            let begun = store
+                .begin_attempt(now, message.clone(), None, vec![])
+                .await;
             message.revision = begun.expect("begin");
             message.state = State::Sent;
             message.parts[0].state = PartState::Sent {
@@ -102,7 +104,7 @@ async fn write(store: &SledStore, writer: u64, life: bool, end: Instant) -> Vec<
             };
             let settlement = Settlement {
                 message,
-                refund: None,
+                refund: vec![],
                 mails: vec![],
             };
             store.settle(now, settlement).await.expect("settle");

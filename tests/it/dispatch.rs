@@ -69,6 +69,7 @@ impl Bench {
         let writer = notify::Writer {
             letterhead: settings.letterhead.clone(),
             envelope_from: String::new(),
+            admin: "postmaster@example.com".into(),
         };
         let outbound = Outbound::new(
             settings.planner(),
@@ -90,6 +91,7 @@ impl Bench {
                 unknown_wait: PATIENCE,
                 window: 10,
                 throughput: None,
+                limits: Default::default(),
                 rates: Vec::new(),
                 from: None,
                 carries: sms_milter::gateway::Carries::default(),

@@ -39,6 +39,7 @@ fn common(concat: Concatenation) -> Common {
         unknown_wait: Duration::from_secs(600),
         window: 4,
         throughput: None,
+        limits: Default::default(),
         rates: Vec::new(),
         from: None,
         carries: sms_milter::gateway::Carries::default(),

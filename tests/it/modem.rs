@@ -10,7 +10,8 @@ mod storage;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sms_milter::gateway::modem::{Modem, Settings};
+use sms_milter::gateway::memory::Fleeting;
+use sms_milter::gateway::modem::{Modem, Settings, Wanted};
 use sms_milter::gateway::{
     Body, Common, Concatenation, Event, Gateway, OnUnknown, Outcome, Refusal, Status, Submission,
 };
@@ -47,6 +48,10 @@ impl Rig {
     }
 
     fn on(sim: SimModem, pin: Option<&str>) -> Self {
+        Self::remembering(sim, pin, Arc::new(Fleeting::default()))
+    }
+
+    fn remembering(sim: SimModem, pin: Option<&str>, memory: Arc<Fleeting>) -> Self {
         let settings = Settings {
             common: Common {
                 id: "hall".into(),
@@ -57,6 +62,7 @@ impl Rig {
                 unknown_wait: Duration::from_secs(60),
                 window: 1,
                 throughput: None,
+                limits: Default::default(),
                 rates: Vec::new(),
                 from: None,
                 carries: sms_milter::gateway::Carries::default(),
@@ -70,8 +76,10 @@ impl Rig {
             timeout: Duration::from_secs(2),
             send_timeout: Duration::from_secs(2),
             poll: Duration::from_millis(300),
+            wanted: Wanted::default(),
+            balance: None,
         };
-        let modem = Modem::new(settings, World::real());
+        let modem = Modem::new(settings, World::real(), memory);
         let (sender, events) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(false);
         let run = tokio::spawn(modem.clone().run(sender, stopped));
@@ -496,8 +504,9 @@ async fn enters_a_wrong_pin_once() {
         ..Options::default()
     };
     let mut sim = SimModem::start(options);
+    let memory = Arc::new(Fleeting::default());
     for _ in 0..3 {
-        let mut rig = Rig::on(sim, Some("1234"));
+        let mut rig = Rig::remembering(sim, Some("1234"), memory.clone());
         rig.status(|status| matches!(status, Status::Parked(_)))
             .await;
         assert_eq!(refused(&rig.send("hello").await), Refusal::Link);

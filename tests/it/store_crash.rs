@@ -66,14 +66,14 @@ async fn write(store: Arc<SledStore>, first: u64) {
         }
         let attempt = handed(message);
         let begun = store
-            .begin_attempt(at(1), attempt.clone(), Some(link(n, 1)))
+            .begin_attempt(at(1), attempt.clone(), Some(link(n, 1)), vec![])
             .await
             .expect("begin");
         acknowledge(format!("begin {n}"));
         let mut end = sent(attempt, &n.to_string());
         end.revision = begun;
         let settled = Settlement {
-            refund: (n % 4 == 2).then(|| charge(1, 0)),
+            refund: (n % 4 == 2).then(|| charge(1, 0)).into_iter().collect(),
             ..settlement(end)
         };
         store.settle(at(2), settled).await.expect("settle");

@@ -57,6 +57,7 @@ fn lab() -> Common {
         unknown_wait: Duration::ZERO,
         window: 4,
         throughput: None,
+        limits: Default::default(),
         rates: Vec::new(),
         from: None,
         carries: sms_milter::gateway::Carries::default(),
@@ -157,6 +158,7 @@ impl Web {
                             .push((reference, receipt));
                         let _ = kept.send(Kept::New);
                     }
+                    _ => {}
                 }
             }
         });

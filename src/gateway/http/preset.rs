@@ -364,6 +364,7 @@ mod tests {
             unknown_wait: Duration::from_secs(600),
             window: 1,
             throughput: None,
+            limits: Default::default(),
             rates: Vec::new(),
             from: None,
             carries: crate::gateway::Carries::default(),

@@ -301,6 +301,7 @@ mod tests {
             unknown_wait: Duration::ZERO,
             window: 1,
             throughput: None,
+            limits: Default::default(),
             rates: Vec::new(),
             from: None,
             carries: Carries::default(),

@@ -4,35 +4,38 @@
 //! and receipts, and opens the port again when it is gone. An SMS is deleted from the SIM only after
 //! `kept` (durability W9); what is not, stays and is handed over again.
 //!
-//! It enters a PIN once: when that was refused or nothing came back, no line of this process enters the
-//! same PIN into the same SIM again (threats T40). It never logs a text, a PDU, a PIN or a number.
+//! The modem is known by its SIM ([`identity`]): gone from its port, it is looked for at the others
+//! ([`ports`]); another SIM is not used until an admin says so. A PIN is entered once (threats T40). It
+//! never logs a text, a PDU, a PIN or a number.
 
 mod arrival;
+mod balance;
+mod identity;
+mod ports;
+mod session;
 mod submission;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex as Lock, PoisonError};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{debug, info, warn};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
 
-use self::arrival::{Arrival, Reader, reference};
-use self::submission::{Refusals, has, tpdu};
+pub use self::balance::Balance;
+use self::identity::Identity;
+pub use self::identity::{Wanted, WantedSim, about, sim_id};
+use self::ports::Port;
+use self::session::{Over, Session};
+use self::submission::Refusals;
 use super::drive::Line;
-use super::{Common, Event, Events, Gateway, Outcome, Refusal, Status, Submission};
+use super::{Common, Events, Gateway, Health, Memory, Outcome, Refusal, Status, Submission};
 use crate::secret::Secret;
-use crate::sms::Party;
 use crate::sms::number::{Number, masked};
-use crate::wire::at::codes::{Feature, Verdict};
-use crate::wire::at::{self, At, Command, InitLine, MAX_WAITING, Memory, Pin, Place, Sending};
+use crate::wire::at::codes::Feature;
+use crate::wire::at::{self, At, InitLine, MAX_WAITING, Memory as Storage, Pin};
 use crate::world::World;
 
 /// A port that is gone is looked for so soon, then half as often each time.
@@ -41,12 +44,6 @@ const MAX_REOPEN: Duration = Duration::from_secs(30);
 
 /// A modem that waits for a human is looked at so often: someone may have been there.
 const PARKED: Duration = Duration::from_secs(60);
-
-/// A submission in the air may take so long after we were told to stop (faults F04).
-const LAST: Duration = Duration::from_secs(30);
-
-/// From this share of the SIM's places on, in percent, an admin is told: a full SIM receives nothing.
-const NEARLY_FULL: u32 = 80;
 
 /// What a modem needs to know.
 #[derive(Clone, Debug)]
@@ -71,6 +68,10 @@ pub struct Settings {
     pub send_timeout: Duration,
     /// How often it is looked at.
     pub poll: Duration,
+    /// Which modem and which SIM it must be.
+    pub wanted: Wanted,
+    /// Asks for the prepaid balance.
+    pub balance: Option<Balance>,
 }
 
 impl Settings {
@@ -88,8 +89,8 @@ impl Settings {
 
     fn at(&self) -> Result<at::Settings, String> {
         let storage = self.storage.as_deref().map(|name| {
-            let memory = Memory::parse(name).filter(|memory| *memory != Memory::Reports);
-            memory.ok_or_else(|| format!("storage: {name:?} is not SM, ME or MT"))
+            let storage = Storage::parse(name).filter(|storage| *storage != Storage::Reports);
+            storage.ok_or_else(|| format!("storage: {name:?} is not SM, ME or MT"))
         });
         let init = self
             .init
@@ -110,17 +111,23 @@ impl Settings {
 pub struct Modem {
     settings: Settings,
     world: World,
+    memory: Arc<dyn Memory>,
     status: watch::Sender<Status>,
+    health: Lock<Health>,
     jobs: mpsc::Sender<Job>,
     inbox: Mutex<mpsc::Receiver<Job>>,
     refusals: Lock<Refusals>,
+    /// An admin was told so; over all lines of this process.
+    nearly_full: AtomicBool,
+    /// When the modem was last told to start anew; the next line must not do it at once.
+    restarted: Lock<Option<std::time::Instant>>,
 }
 
 /// A submission on its way to the line, and who waits for it.
 struct Job {
     submission: Submission,
     /// Left out because the network did not take it.
-    without: Vec<Feature>,
+    left_out: Vec<Feature>,
     answer: oneshot::Sender<Outcome>,
     /// It was given to the line: from then on it may be sent.
     begun: Arc<AtomicBool>,
@@ -138,24 +145,21 @@ impl Job {
     }
 }
 
-/// Why a session is over.
-enum Over {
-    Stopped,
-    Lost(String),
-    Parked(String),
-}
-
 impl Modem {
     /// A modem that is not looked at before [`Gateway::run`].
-    pub fn new(settings: Settings, world: World) -> Arc<Self> {
+    pub fn new(settings: Settings, world: World, memory: Arc<dyn Memory>) -> Arc<Self> {
         let (jobs, inbox) = mpsc::channel(settings.common.window.clamp(1, MAX_WAITING));
         Arc::new(Self {
             status: watch::Sender::new(Status::Down("starting".to_owned())),
             settings,
             world,
+            memory,
+            health: Lock::default(),
             jobs,
             inbox: Mutex::new(inbox),
             refusals: Lock::default(),
+            nearly_full: AtomicBool::new(false),
+            restarted: Lock::default(),
         })
     }
 
@@ -167,25 +171,114 @@ impl Modem {
         super::become_(self.id(), &self.status, status);
     }
 
-    /// Waits, refusing submissions; `true`: it is time to stop.
-    async fn rest(
+    /// Writes down what is known of the modem.
+    fn know(&self, learn: impl FnOnce(&mut Health)) {
+        learn(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits for that, refusing submissions. `None`: it is time to stop.
+    async fn meanwhile<T>(
         &self,
-        duration: Duration,
+        wait: impl Future<Output = T>,
         inbox: &mut mpsc::Receiver<Job>,
         stop: &mut watch::Receiver<bool>,
-    ) -> bool {
-        let end = sleep(duration);
-        tokio::pin!(end);
+    ) -> Option<T> {
+        tokio::pin!(wait);
         loop {
             tokio::select! {
-                () = &mut end => return false,
-                () = stopped(stop) => return true,
+                done = &mut wait => return Some(done),
+                () = stopped(stop) => return None,
                 job = inbox.recv() => if let Some(job) = job {
                     job.answer(link("the modem's line is closed"));
                 },
             }
         }
     }
+
+    /// The line of an open port, until it is over.
+    async fn session(&self, port: Port, at: &at::Settings, using: &mut Using<'_>) -> (Over, bool) {
+        let Port {
+            device,
+            stream,
+            claim,
+        } = port;
+        self.know(|health| {
+            *health = Health {
+                device: Some(device),
+                // The SIM has it, not the line.
+                balance: health.balance,
+                ..Health::default()
+            };
+        });
+        let mut core = At::new(at.clone(), Instant::now().into_std());
+        core.not_restarted_since(
+            *self
+                .restarted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let line = Line::new(core, stream, self.settings.timeout);
+        let mut session = Session::new(self, line, using.events);
+        let over = session.run(using.inbox, using.stop).await;
+        let was_up = session.was_up;
+        self.know(|health| {
+            health.signal = None;
+            health.registration = None;
+        });
+        // Only now may another gateway open the port.
+        drop(session);
+        drop(claim);
+        (over, was_up)
+    }
+
+    /// The port of the configuration, and when our modem is not there, any port where it is.
+    async fn sessions(&self, at: &at::Settings, using: &mut Using<'_>) -> (Over, bool) {
+        let settings = &self.settings;
+        let opening = ports::open(&self.world, &settings.device, settings.baud);
+        let Some(opened) = self.meanwhile(opening, using.inbox, using.stop).await else {
+            return (Over::Stopped, false);
+        };
+        let over = match opened {
+            Ok(port) => match self.session(port, at, using).await {
+                (Over::Other(reason), _) => Over::Parked(reason),
+                ended => return ended,
+            },
+            Err(reason) => Over::Lost(reason),
+        };
+        if let Over::Parked(reason) | Over::Lost(reason) = &over {
+            self.become_(Status::Down(reason.clone()));
+        }
+        let finding = self.find(at);
+        match self.meanwhile(finding, using.inbox, using.stop).await {
+            None => (Over::Stopped, false),
+            Some(None) => (over, false),
+            Some(Some(port)) => {
+                info!(gw = self.id(), device = port.device, event = "found");
+                match self.session(port, at, using).await {
+                    (Over::Other(_), _) => (over, false),
+                    ended => ended,
+                }
+            }
+        }
+    }
+
+    /// Looks for our modem where it is not configured to be.
+    async fn find(&self, at: &at::Settings) -> Option<Port> {
+        let before = Identity::of(&self.memory.recall(&about(self.id())).await?);
+        let wanted = &self.settings.wanted;
+        if !wanted.can_be_found(&before) {
+            return None;
+        }
+        let is_ours = |found: &Identity| wanted.is_found(&before, found);
+        ports::find(&self.world, &self.settings, at, is_ours).await
+    }
+}
+
+/// What a gateway that runs has in its hands.
+struct Using<'a> {
+    events: &'a Events,
+    inbox: &'a mut mpsc::Receiver<Job>,
+    stop: &'a mut watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -198,6 +291,11 @@ impl Gateway for Modem {
         self.status.subscribe()
     }
 
+    fn health(&self) -> Health {
+        let health = self.health.lock();
+        health.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn submit(&self, submission: Submission) -> Outcome {
         if let Status::Down(reason) | Status::Parked(reason) = &*self.status.borrow() {
             return link(reason);
@@ -206,7 +304,7 @@ impl Gateway for Modem {
         let begun = Arc::new(AtomicBool::new(false));
         let job = Job {
             submission,
-            without: Vec::new(),
+            left_out: Vec::new(),
             answer,
             begun: begun.clone(),
         };
@@ -224,40 +322,29 @@ impl Gateway for Modem {
 
     async fn run(self: Arc<Self>, events: Events, mut stop: watch::Receiver<bool>) {
         let mut inbox = self.inbox.lock().await;
-        let settings = match self.settings.check().and_then(|()| self.settings.at()) {
-            Ok(settings) => settings,
+        let at = match self.settings.check().and_then(|()| self.settings.at()) {
+            Ok(at) => at,
             Err(reason) => {
                 self.become_(Status::Parked(reason));
-                while !self.rest(PARKED, &mut inbox, &mut stop).await {}
+                let never = std::future::pending::<()>();
+                self.meanwhile(never, &mut inbox, &mut stop).await;
                 return;
             }
         };
         let mut pause = FIRST_REOPEN;
         loop {
-            let opened = self
-                .world
-                .dial
-                .serial(&self.settings.device, self.settings.baud)
-                .await;
-            let over = match opened {
-                Ok(stream) => {
-                    let at = At::new(settings.clone(), Instant::now().into_std());
-                    let line = Line::new(at, stream, self.settings.timeout);
-                    let mut session = Session::new(&self, line, &events);
-                    let over = session.run(&mut inbox, &mut stop).await;
-                    if session.was_up {
-                        pause = FIRST_REOPEN;
-                    }
-                    over
-                }
-                Err(error) => Over::Lost(format!(
-                    "{} cannot be opened: {error}",
-                    self.settings.device
-                )),
+            let mut using = Using {
+                events: &events,
+                inbox: &mut inbox,
+                stop: &mut stop,
             };
+            let (over, was_up) = self.sessions(&at, &mut using).await;
+            if was_up {
+                pause = FIRST_REOPEN;
+            }
             let rest = match over {
                 Over::Stopped => break,
-                Over::Parked(reason) => {
+                Over::Parked(reason) | Over::Other(reason) => {
                     self.become_(Status::Parked(reason));
                     PARKED
                 }
@@ -268,7 +355,8 @@ impl Gateway for Modem {
                     now
                 }
             };
-            if self.rest(rest, &mut inbox, &mut stop).await {
+            let rested = self.meanwhile(sleep(rest), &mut inbox, &mut stop).await;
+            if rested.is_none() {
                 break;
             }
         }
@@ -277,265 +365,6 @@ impl Gateway for Modem {
             job.answer(link("the gateway has stopped"));
         }
     }
-}
-
-/// One opening of the line.
-struct Session<'a> {
-    modem: &'a Modem,
-    line: Line<At>,
-    events: &'a Events,
-    /// What the line has, by ticket.
-    open: HashMap<u64, Job>,
-    tickets: u64,
-    /// What was handed over and not yet answered. Ends with the session: what was kept too late is
-    /// listed again, and deleted then.
-    arrivals: FuturesUnordered<BoxFuture<'static, (Place, bool)>>,
-    sim: Option<String>,
-    nearly_full: bool,
-    was_up: bool,
-}
-
-impl<'a> Session<'a> {
-    fn new(modem: &'a Modem, line: Line<At>, events: &'a Events) -> Self {
-        Self {
-            modem,
-            line,
-            events,
-            open: HashMap::new(),
-            tickets: 0,
-            arrivals: FuturesUnordered::new(),
-            sim: None,
-            nearly_full: false,
-            was_up: false,
-        }
-    }
-
-    async fn run(
-        &mut self,
-        inbox: &mut mpsc::Receiver<Job>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Over {
-        let window = self.modem.settings.common.window.clamp(1, MAX_WAITING);
-        let mut last: Option<Instant> = None;
-        self.line.command(Command::Open);
-        let over = loop {
-            if last.is_some() && self.open.is_empty() {
-                break Over::Stopped;
-            }
-            let room = self.open.len() < window && last.is_none();
-            tokio::select! {
-                event = self.line.event() => match event {
-                    Ok(event) => if let Some(over) = self.told(event) {
-                        break over;
-                    },
-                    Err(error) => break Over::Lost(error.to_string()),
-                },
-                Some(job) = inbox.recv(), if room => self.submit(job),
-                Some((place, kept)) = self.arrivals.next() => {
-                    self.line.command(if kept { Command::Kept(place) } else { Command::NotKept(place) });
-                }
-                () = stopped(stop), if last.is_none() => {
-                    last = Some(Instant::now() + LAST);
-                    self.line.command(Command::Finish);
-                }
-                () = sleep_until(last.unwrap_or_else(Instant::now)), if last.is_some() => break Over::Stopped,
-            }
-        };
-        self.close(&over);
-        over
-    }
-
-    /// Every submission gets its answer before the line is dropped.
-    fn close(&mut self, over: &Over) {
-        let reason = match over {
-            Over::Stopped => "the gateway was stopped",
-            Over::Lost(reason) | Over::Parked(reason) => reason,
-        };
-        self.line.command(Command::Lost(reason.to_owned()));
-        while let Some(event) = self.line.poll_event() {
-            self.told(event);
-        }
-    }
-
-    fn submit(&mut self, job: Job) {
-        let tpdu = match tpdu(&job.submission, &job.without) {
-            Ok(tpdu) => tpdu,
-            Err(reason) => {
-                return job.answer(Outcome::Refused {
-                    class: Refusal::Ours,
-                    reason,
-                });
-            }
-        };
-        self.tickets += 1;
-        let repeat = job.submission.repeat;
-        job.begun.store(true, Ordering::Release);
-        self.open.insert(self.tickets, job);
-        self.line.command(Command::Send(Sending {
-            ticket: self.tickets,
-            tpdu,
-            repeat,
-        }));
-    }
-
-    /// What the line told; `Some`: it is over.
-    fn told(&mut self, event: at::Event) -> Option<Over> {
-        match event {
-            at::Event::Sim(sim) => self.sim = sim,
-            at::Event::PinWanted => {
-                let pin = self
-                    .pin()
-                    .and_then(|(key, pin)| ledger(|tried| tried.insert(key)).then_some(pin));
-                self.line.command(Command::Pin(pin));
-            }
-            at::Event::PinAccepted => {
-                // It was right, so it may be entered again when the SIM lost power.
-                if let Some((key, _)) = self.pin() {
-                    ledger(|tried| tried.remove(&key));
-                }
-            }
-            at::Event::Up(signal) => {
-                self.was_up = true;
-                debug!(gw = self.modem.id(), signal, "the network is there");
-                self.modem.become_(Status::Up);
-            }
-            at::Event::Down(reason) => self.modem.become_(Status::Down(reason)),
-            at::Event::Parked(reason) => return Some(Over::Parked(reason)),
-            at::Event::Dead(reason) => return Some(Over::Lost(reason)),
-            at::Event::Sent { ticket, reference } => self.sent(ticket, reference),
-            at::Event::Refused {
-                ticket,
-                verdict,
-                reason,
-            } => self.refused(ticket, verdict, reason),
-            at::Event::Unknown { ticket, reason } => {
-                if let Some(job) = self.open.remove(&ticket) {
-                    job.answer(Outcome::Unknown(reason));
-                }
-            }
-            at::Event::Arrived { place, pdu } => self.arrived(place, &pdu),
-            at::Event::Modem(_)
-            | at::Event::Subscriber(_)
-            | at::Event::Health(_)
-            | at::Event::Ussd(_)
-            | at::Event::Late { .. }
-            | at::Event::Full
-            | at::Event::Restarted => {}
-            at::Event::Room { used, total } => self.room(used, total),
-            at::Event::Notice(text) => warn!(gw = self.modem.id(), event = "notice", "{text}"),
-        }
-        None
-    }
-
-    fn sent(&mut self, ticket: u64, mr: Option<u8>) {
-        let Some(job) = self.open.remove(&ticket) else {
-            return;
-        };
-        let asked = job.submission.reference;
-        if mr.is_some_and(|mr| mr != asked) {
-            debug!(
-                gw = self.modem.id(),
-                "the modem counts references by itself: a repeat cannot be told apart"
-            );
-        }
-        let phone = Party::Number(job.submission.number.clone());
-        let reference = reference(mr.unwrap_or(asked), &phone);
-        job.answer(Outcome::Accepted(Some(reference)));
-    }
-
-    fn refused(&mut self, ticket: u64, verdict: Verdict, reason: String) {
-        let Some(mut job) = self.open.remove(&ticket) else {
-            return;
-        };
-        match verdict {
-            Verdict::Without(feature)
-                if has(&job.submission, feature) && !job.without.contains(&feature) =>
-            {
-                info!(gw = self.modem.id(), msg = %job.submission.id, ?feature, reason, event = "again-without");
-                job.without.push(feature);
-                self.submit(job);
-            }
-            // The core says so once; a repeat that is no clearer is `Unknown`.
-            Verdict::Repeat => {
-                info!(gw = self.modem.id(), msg = %job.submission.id, reason, event = "again-repeat");
-                job.submission.repeat = true;
-                self.submit(job);
-            }
-            _ => {
-                let now = self.modem.world.now();
-                let mut refusals = self
-                    .modem
-                    .refusals
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let class = refusals.refusal(&job.submission, verdict, now);
-                job.answer(Outcome::Refused { class, reason });
-            }
-        }
-    }
-
-    fn arrived(&mut self, place: Place, pdu: &[u8]) {
-        let reader = Reader {
-            gateway: self.modem.id(),
-            sim: self.sim.as_deref(),
-            number: self.modem.settings.common.number.as_ref(),
-            now: self.modem.world.now(),
-        };
-        let (kept, answer) = oneshot::channel();
-        let event = match reader.read(pdu) {
-            Arrival::Sms(received) => Event::Received { received, kept },
-            Arrival::Receipt {
-                reference,
-                receipt,
-                at,
-            } => Event::Receipt {
-                gateway: self.modem.id().to_owned(),
-                reference,
-                receipt,
-                at,
-                kept,
-            },
-        };
-        let events = self.events.clone();
-        self.arrivals.push(Box::pin(async move {
-            let kept = events.send(event).await.is_ok() && answer.await.is_ok();
-            (place, kept)
-        }));
-    }
-
-    fn room(&mut self, used: u16, total: u16) {
-        let full = total > 0 && u32::from(used) * 100 >= u32::from(total) * NEARLY_FULL;
-        if full && !self.nearly_full {
-            warn!(
-                gw = self.modem.id(),
-                used,
-                total,
-                event = "nearly-full",
-                "the SMS storage is nearly full"
-            );
-        }
-        self.nearly_full = full;
-    }
-
-    /// The PIN, and the key under which its use is remembered: by SIM, or by port for a SIM that does
-    /// not tell its number.
-    fn pin(&self) -> Option<([u8; 32], Pin)> {
-        let settings = &self.modem.settings;
-        let pin = Pin::parse(settings.pin.as_ref()?)?;
-        let sim = self.sim.as_deref().unwrap_or(&settings.device);
-        let key = Sha256::new()
-            .chain_update(sim)
-            .chain_update([0])
-            .chain_update(pin.expose())
-            .finalize();
-        Some((key.into(), pin))
-    }
-}
-
-/// PINs that were entered and not accepted, for as long as the process lives.
-fn ledger<T>(look: impl FnOnce(&mut HashSet<[u8; 32]>) -> T) -> T {
-    static TRIED: LazyLock<Lock<HashSet<[u8; 32]>>> = LazyLock::new(Lock::default);
-    look(&mut TRIED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn link(reason: &str) -> Outcome {
@@ -554,23 +383,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::{Concatenation, OnUnknown};
 
     #[test]
     fn settings_say_what_is_wrong() {
-        let common = Common {
-            id: "hall".into(),
-            active: true,
-            number: None,
-            concat: Concatenation::Udh,
-            on_unknown: OnUnknown::RetryOnce,
-            unknown_wait: Duration::from_secs(60),
-            window: 1,
-            throughput: None,
-            rates: Vec::new(),
-            from: None,
-            carries: crate::gateway::Carries::default(),
-        };
+        let common = crate::gateway::tests::common("hall");
         let good = Settings {
             common,
             device: "/dev/null".into(),
@@ -582,6 +398,8 @@ mod tests {
             timeout: Duration::from_secs(16),
             send_timeout: Duration::from_secs(120),
             poll: Duration::from_secs(30),
+            wanted: Wanted::default(),
+            balance: None,
         };
         let check = |change: &dyn Fn(&mut Settings), expected: &str| {
             let mut settings = good.clone();

@@ -15,16 +15,20 @@ use crate::wire::pdu::{Content, Dcs, Submit};
 /// forgotten, and is then tried a little longer.
 const MAX_COUNTED: usize = 1000;
 
-/// So many numbers "unknown" within so long a time mean our own SIM, not theirs (faults.md 3.4).
+/// So many numbers "unknown" or not served within so long a time, and none sent to, mean our own SIM,
+/// not theirs (faults.md 3.4).
 const STRANGERS: usize = 3;
 const STRANGERS_WITHIN: Duration = Duration::from_mins(10);
+
+/// What is tried again before it is given up waits longer by this factor each time.
+const LONGER: u32 = 6;
 
 /// A message for which the modem needs repair so often is itself what breaks it: from then on that
 /// counts as an attempt, so that it ends some day and lets others pass.
 const MAX_REPAIRS: u8 = 3;
 
-/// The PDU of a submission, but for what the network did not take.
-pub(super) fn tpdu(submission: &Submission, without: &[Feature]) -> Result<Tpdu, String> {
+/// The PDU of a submission.
+pub(super) fn tpdu(submission: &Submission) -> Result<Tpdu, String> {
     let (mut content, encoding) = match &submission.body {
         Body::Segment(segment) => (Content::segment(segment, false), segment.encoding),
         Body::Whole {
@@ -49,29 +53,61 @@ pub(super) fn tpdu(submission: &Submission, without: &[Feature]) -> Result<Tpdu,
             (content, Encoding::Binary)
         }
     };
-    if !(has(submission, Feature::Flash) && without.contains(&Feature::Flash)) {
-        content.dcs = Dcs(submission.dcs(encoding));
-    }
+    content.dcs = Dcs(submission.dcs(encoding));
     let mut submit = Submit::new(Party::Number(submission.number.clone()), content);
     submit.pid = submission.attributes.pid;
     submit.reference = submission.reference;
     submit.status_report = submission.receipt;
     submit.reject_duplicates = submission.repeat;
-    submit.validity = submission
-        .validity
-        .filter(|_| !without.contains(&Feature::Validity))
-        .map(Into::into);
+    submit.validity = submission.validity.map(Into::into);
     let encoded = submit.encode().map_err(|error| error.to_string())?;
     Tpdu::new(&encoded.hex, encoded.tpdu_length).ok_or_else(|| "the PDU is too long".to_owned())
 }
 
-/// Whether the submission has that, so that leaving it out makes a difference.
-pub(super) fn has(submission: &Submission, feature: Feature) -> bool {
+/// Takes out of a submission what the network did not take, for one more try (faults.md 3.4, class C).
+/// The error says why that cannot be, to stand behind the network's reason.
+pub(super) fn leave_out(submission: &mut Submission, feature: Feature) -> Result<(), &'static str> {
     match feature {
-        Feature::Validity => submission.validity.is_some(),
-        Feature::Flash => submission.attributes.dcs.is_none() && submission.class() == Some(0),
-        Feature::Protocol | Feature::Alphabet => false,
+        Feature::Validity if submission.validity.is_some() => submission.validity = None,
+        Feature::Flash if submission.attributes.dcs.is_none() && submission.class() == Some(0) => {
+            submission.flash = false;
+            submission.attributes.class = None;
+        }
+        Feature::Protocol if submission.attributes.pid != 0 => submission.attributes.pid = 0,
+        Feature::Alphabet => return other_alphabet(submission),
+        Feature::Validity | Feature::Flash | Feature::Protocol => {
+            return Err(", which it does not ask for");
+        }
     }
+    Ok(())
+}
+
+/// GSM-7 instead of UCS-2, or the other way round. The parts of a text are cut already: each must fit as
+/// it is.
+fn other_alphabet(submission: &mut Submission) -> Result<(), &'static str> {
+    let mut changed = submission.clone();
+    let encoding = match &mut changed.body {
+        Body::Segment(segment) => {
+            segment.shifts = Shifts::default();
+            &mut segment.encoding
+        }
+        Body::Whole { encoding, .. } => encoding,
+        Body::Binary { .. } => return Err(", and binary data have no other"),
+    };
+    let why = match encoding {
+        Encoding::Gsm7 => {
+            *encoding = Encoding::Ucs2;
+            ", and it is too long for one SMS in UCS-2"
+        }
+        Encoding::Ucs2 => {
+            *encoding = Encoding::Gsm7;
+            ", and it has characters that GSM-7 lacks"
+        }
+        Encoding::Binary => return Err(", and binary data have no other"),
+    };
+    tpdu(&changed).map_err(|_| why)?;
+    *submission = changed;
+    Ok(())
 }
 
 /// Remembers refusals, for codes that mean one thing the first time and another the third.
@@ -79,23 +115,44 @@ pub(super) fn has(submission: &Submission, feature: Feature) -> bool {
 pub(super) struct Refusals {
     counts: HashMap<(MessageId, usize), u8>,
     order: VecDeque<(MessageId, usize)>,
-    strangers: VecDeque<(Timestamp, Number)>,
+    /// Numbers called unknown, and numbers not served, since something was sent.
+    strangers: Row,
+    unserved: Row,
 }
 
 impl Refusals {
-    /// What a verdict means for this submission.
+    /// Something was sent: the SIM is well.
+    pub(super) fn sent(&mut self) {
+        self.strangers.0.clear();
+        self.unserved.0.clear();
+    }
+
+    /// What a verdict means for this submission; `true`: it is meant for our SIM, whatever the number.
     pub(super) fn refusal(
         &mut self,
         submission: &Submission,
         verdict: Verdict,
         now: Timestamp,
-    ) -> Refusal {
+    ) -> (Refusal, bool) {
+        let number = &submission.number;
+        let bars = match verdict {
+            Verdict::NeverUnlessMany => self.strangers.add(number, now),
+            Verdict::Route => self.unserved.add(number, now),
+            _ => false,
+        };
+        (self.class(submission, verdict, bars), bars)
+    }
+
+    fn class(&mut self, submission: &Submission, verdict: Verdict, bars: bool) -> Refusal {
         match verdict {
             Verdict::Later { after, counts } => Refusal::Later { after, counts },
             Verdict::LaterThenNever { times, after } => {
-                if self.count(submission) > times {
+                let count = self.count(submission);
+                if count > times {
                     return Refusal::Never;
                 }
+                // 5 minutes, then 30.
+                let after = after.map(|after| after * LONGER.saturating_pow(u32::from(count) - 1));
                 Refusal::Later {
                     after,
                     counts: true,
@@ -103,7 +160,7 @@ impl Refusals {
             }
             Verdict::Never => Refusal::Never,
             Verdict::NeverUnlessMany => {
-                if self.strangers(submission, now) >= STRANGERS {
+                if bars {
                     return Refusal::Route;
                 }
                 Refusal::Never
@@ -114,8 +171,8 @@ impl Refusals {
                 counts: true,
             },
             Verdict::Repair | Verdict::Human => Refusal::Link,
-            // `Accepted`, `Repeat` and `Unknown` are no refusals, `Without` was tried already: should
-            // they come here, something of ours is wrong.
+            // `Accepted` and `Unknown` are no refusals, `Without` was tried already: should they come
+            // here, something of ours is wrong.
             Verdict::Ours
             | Verdict::Without(_)
             | Verdict::Accepted
@@ -138,23 +195,29 @@ impl Refusals {
         *count = count.saturating_add(1);
         *count
     }
+}
 
-    /// How many numbers were called unknown lately, this one included.
-    fn strangers(&mut self, submission: &Submission, now: Timestamp) -> usize {
-        self.strangers.retain(|(at, number)| {
-            *number != submission.number
-                && now.duration_since(*at).unsigned_abs() < STRANGERS_WITHIN
+/// Different numbers that the same was said of, one after the other.
+#[derive(Debug, Default)]
+struct Row(VecDeque<(Timestamp, Number)>);
+
+impl Row {
+    /// One more; `true`: there are so many that it is not the numbers.
+    fn add(&mut self, number: &Number, now: Timestamp) -> bool {
+        self.0.retain(|(at, other)| {
+            other != number && now.duration_since(*at).unsigned_abs() < STRANGERS_WITHIN
         });
-        self.strangers.push_back((now, submission.number.clone()));
-        self.strangers.truncate(STRANGERS);
-        self.strangers.len()
+        self.0.push_back((now, number.clone()));
+        if self.0.len() > STRANGERS {
+            self.0.pop_front();
+        }
+        self.0.len() >= STRANGERS
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sms::Encoding;
     use crate::wire::pdu::{self, Pdu};
 
     fn submission(id: u64, number: &str) -> Submission {
@@ -181,35 +244,39 @@ mod tests {
 
     #[test]
     fn makes_pdus() {
-        let decoded = |submission: &Submission, without: &[Feature]| {
-            let tpdu = tpdu(submission, without).expect("tpdu");
+        let decoded = |submission: &Submission| {
+            let tpdu = tpdu(submission).expect("tpdu");
             match pdu::decode(tpdu.hex()) {
                 Ok(Pdu::Submit(submit)) => submit,
                 other => panic!("{other:?}"),
             }
         };
         let mut wanted = submission(1, "+15551234567");
-        let submit = decoded(&wanted, &[]);
+        let submit = decoded(&wanted);
         assert_eq!((submit.reference, submit.pid), (17, 0));
         assert!(submit.status_report && !submit.reject_duplicates);
         assert_eq!(submit.content.dcs.class(), Some(0));
         assert!(submit.validity.is_some());
-        let submit = decoded(&wanted, &[Feature::Flash, Feature::Validity]);
+        for feature in [Feature::Flash, Feature::Validity] {
+            assert_eq!(leave_out(&mut wanted, feature), Ok(()));
+            assert!(leave_out(&mut wanted, feature).is_err());
+        }
+        let submit = decoded(&wanted);
         assert_eq!((submit.content.dcs.class(), submit.validity), (None, None));
         wanted.repeat = true;
-        assert!(decoded(&wanted, &[]).reject_duplicates);
+        assert!(decoded(&wanted).reject_duplicates);
         wanted.body = Body::Whole {
             text: "x".into(),
             encoding: Encoding::Ucs2,
             segments: 1,
         };
-        assert_eq!(decoded(&wanted, &[]).content.text(), Some("x"));
+        assert_eq!(decoded(&wanted).content.text(), Some("x"));
         wanted.body = Body::Whole {
             text: "x".into(),
             encoding: Encoding::Gsm7,
             segments: 2,
         };
-        assert!(tpdu(&wanted, &[]).is_err());
+        assert!(tpdu(&wanted).is_err());
         wanted.body = Body::Segment(Segment {
             text: "x".repeat(161),
             encoding: Encoding::Gsm7,
@@ -217,13 +284,13 @@ mod tests {
             concat: None,
             shifts: Shifts::default(),
         });
-        assert!(tpdu(&wanted, &[]).is_err());
+        assert!(tpdu(&wanted).is_err());
     }
 
     #[test]
     fn makes_pdus_of_data_and_parameters() {
-        let decoded = |submission: &Submission, without: &[Feature]| {
-            let tpdu = tpdu(submission, without).expect("tpdu");
+        let decoded = |submission: &Submission| {
+            let tpdu = tpdu(submission).expect("tpdu");
             match pdu::decode(tpdu.hex()) {
                 Ok(Pdu::Submit(submit)) => submit,
                 other => panic!("{other:?}"),
@@ -248,7 +315,7 @@ mod tests {
                 },
                 false => submission(1, "+15551234567").body,
             };
-            let submit = decoded(&wanted, &[]);
+            let submit = decoded(&wanted);
             assert_eq!((submit.pid, submit.content.dcs.0), (pid, expected_dcs));
             let (udh, body) = (submit.content.udh.len(), submit.content.body);
             match data {
@@ -261,16 +328,20 @@ mod tests {
             class: Some(0),
             ..Default::default()
         };
-        assert!(has(&wanted, Feature::Flash));
-        assert_eq!(decoded(&wanted, &[Feature::Flash]).content.dcs.0, 0x04);
+        assert_eq!(leave_out(&mut wanted, Feature::Flash), Ok(()));
+        assert_eq!(decoded(&wanted).content.dcs.0, 0x04);
         wanted.attributes.dcs = Some(0xF5);
-        assert!(!has(&wanted, Feature::Flash));
-        assert_eq!(decoded(&wanted, &[Feature::Flash]).content.dcs.0, 0xF5);
+        assert!(leave_out(&mut wanted, Feature::Flash).is_err());
+        assert_eq!(decoded(&wanted).content.dcs.0, 0xF5);
+        assert!(leave_out(&mut wanted, Feature::Protocol).is_err());
+        wanted.attributes.pid = 0x41;
+        assert_eq!(leave_out(&mut wanted, Feature::Protocol), Ok(()));
+        assert_eq!(decoded(&wanted).pid, 0);
         wanted.body = Body::Binary {
             data: vec![0; 141],
             udh: vec![],
         };
-        assert!(tpdu(&wanted, &[]).is_err());
+        assert!(tpdu(&wanted).is_err());
     }
 
     #[test]
@@ -286,7 +357,9 @@ mod tests {
             counts: true,
         };
         let mut meant = |submission: &Submission, verdict| {
-            refusals.refusal(submission, verdict, Timestamp::UNIX_EPOCH)
+            refusals
+                .refusal(submission, verdict, Timestamp::UNIX_EPOCH)
+                .0
         };
         assert_eq!(
             [meant(&one, twice), meant(&one, twice), meant(&one, twice)],
@@ -304,16 +377,84 @@ mod tests {
     }
 
     #[test]
-    fn many_strangers_mean_our_own_sim() {
+    fn waits_longer_each_time_before_it_gives_up() {
         let mut refusals = Refusals::default();
-        let mut meant = |number, minutes| {
-            let now = Timestamp::UNIX_EPOCH + Duration::from_mins(minutes);
-            refusals.refusal(&submission(1, number), Verdict::NeverUnlessMany, now)
+        let verdict = Verdict::LaterThenNever {
+            times: 2,
+            after: Some(Duration::from_secs(300)),
         };
-        assert_eq!(meant("+15551234561", 0), Refusal::Never);
-        assert_eq!(meant("+15551234561", 1), Refusal::Never);
-        assert_eq!(meant("+15551234562", 2), Refusal::Never);
-        assert_eq!(meant("+15551234563", 3), Refusal::Route);
-        assert_eq!(meant("+15551234564", 60), Refusal::Never);
+        let one = submission(1, "+15551234567");
+        let waits = [300, 1800].map(|seconds| Refusal::Later {
+            after: Some(Duration::from_secs(seconds)),
+            counts: true,
+        });
+        let mut meant = || refusals.refusal(&one, verdict, Timestamp::UNIX_EPOCH).0;
+        assert_eq!(
+            [meant(), meant(), meant()],
+            [waits[0], waits[1], Refusal::Never]
+        );
+    }
+
+    #[test]
+    fn many_strangers_mean_our_own_sim() {
+        for (verdict, one) in [
+            (Verdict::NeverUnlessMany, Refusal::Never),
+            (Verdict::Route, Refusal::Route),
+        ] {
+            let mut refusals = Refusals::default();
+            let mut meant = |number, minutes| {
+                let now = Timestamp::UNIX_EPOCH + Duration::from_mins(minutes);
+                refusals.refusal(&submission(1, number), verdict, now)
+            };
+            assert_eq!(meant("+15551234561", 0), (one, false));
+            assert_eq!(meant("+15551234561", 1), (one, false));
+            assert_eq!(meant("+15551234562", 2), (one, false));
+            assert_eq!(meant("+15551234563", 3), (Refusal::Route, true));
+            assert_eq!(meant("+15551234564", 4), (Refusal::Route, true));
+            assert_eq!(meant("+15551234565", 60), (one, false));
+            assert_eq!(meant("+15551234566", 61), (one, false));
+            refusals.sent();
+            let now = Timestamp::UNIX_EPOCH + Duration::from_mins(62);
+            let after = refusals.refusal(&submission(1, "+15551234567"), verdict, now);
+            assert_eq!(after, (one, false));
+        }
+    }
+
+    #[test]
+    fn takes_the_other_alphabet_when_it_fits() {
+        let text = |text: &str, encoding| {
+            let mut submission = submission(1, "+15551234567");
+            submission.body = Body::Segment(Segment {
+                text: text.into(),
+                encoding,
+                units: 0,
+                concat: None,
+                shifts: Shifts::default(),
+            });
+            submission
+        };
+        for (said, from, expected) in [
+            ("hello", Encoding::Gsm7, Ok(Encoding::Ucs2)),
+            ("hello", Encoding::Ucs2, Ok(Encoding::Gsm7)),
+            (&"x".repeat(70), Encoding::Gsm7, Ok(Encoding::Ucs2)),
+            (&"x".repeat(71), Encoding::Gsm7, Err("too long")),
+            ("ж", Encoding::Ucs2, Err("GSM-7 lacks")),
+        ] {
+            let mut submission = text(said, from);
+            match (leave_out(&mut submission, Feature::Alphabet), expected) {
+                (Ok(()), Ok(encoding)) => {
+                    let Body::Segment(segment) = &submission.body else {
+                        panic!("a segment");
+                    };
+                    assert_eq!((segment.encoding, segment.text.as_str()), (encoding, said));
+                    assert!(tpdu(&submission).is_ok());
+                }
+                (Err(why), Err(word)) => {
+                    assert!(why.contains(word), "{why}");
+                    assert_eq!(submission, text(said, from));
+                }
+                (got, _) => panic!("{said} {got:?}"),
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ fn gateway(id: &str, rate: f64) -> Common {
         unknown_wait: Duration::from_secs(600),
         window: 1,
         throughput: None,
+        limits: Default::default(),
         rates: vec![("+1".into(), rate), ("+1555".into(), rate * 2.0)],
         from: None,
         carries: Carries::default(),

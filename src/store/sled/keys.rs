@@ -31,11 +31,13 @@ pub enum Kind {
     Inbound,
     /// A mail that waits for the MTA.
     Mail,
+    /// What a part of ours remembers.
+    Note,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -44,6 +46,7 @@ impl Kind {
         Kind::Counter,
         Kind::Inbound,
         Kind::Mail,
+        Kind::Note,
     ];
 
     /// The first octet of its keys.
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Counter => b'C',
             Kind::Inbound => b'B',
             Kind::Mail => b'O',
+            Kind::Note => b'N',
         }
     }
 
@@ -71,6 +75,7 @@ impl Kind {
             Kind::Counter => "counter",
             Kind::Inbound => "inbound",
             Kind::Mail => "mail",
+            Kind::Note => "note",
         }
     }
 
@@ -119,6 +124,11 @@ pub fn reference(gateway: &str, reference: &str) -> Vec<u8> {
 /// The key of an account's month.
 pub fn counter(account: &str, month: &str) -> Vec<u8> {
     named(Kind::Counter, &hash(&[account, month]))
+}
+
+/// The key of a note.
+pub fn note(about: &str) -> Vec<u8> {
+    named(Kind::Note, &hash(&[about]))
 }
 
 /// The key of a link: the phone, the time, and who wrote what. The links of a phone sort by time.

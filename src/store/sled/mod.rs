@@ -47,8 +47,8 @@ use self::txn::Txn;
 use self::verbs::{Age, Arrival, Posting};
 use self::writer::{Job, MAX_WAITING};
 use super::{
-    Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage, OutMail,
-    Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Charge, Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage,
+    Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
 };
 use crate::sms::{MessageId, Number};
 
@@ -290,9 +290,10 @@ impl Store for SledStore {
         now: Timestamp,
         message: Message,
         link: Option<Link>,
+        counts: Vec<Charge>,
     ) -> Result<u64, StoreError> {
         let change = verbs::Change::new(message, now);
-        self.submit(move |txn| verbs::begin(txn, change, link))
+        self.submit(move |txn| verbs::begin(txn, change, link, &counts))
             .await
     }
 
@@ -468,6 +469,23 @@ impl Store for SledStore {
             Ok(found)
         };
         self.read_long(list).await
+    }
+
+    async fn note(&self, about: &str) -> Result<Note, StoreError> {
+        let key = keys::note(about);
+        let note = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(Note::new());
+            };
+            records::decode_note(&payload).map_err(|e| format!("{} {e}", describe(&key)))
+        };
+        self.read(note).await
+    }
+
+    async fn write_note(&self, about: &str, note: Note) -> Result<(), StoreError> {
+        let about = about.to_owned();
+        self.submit(move |txn| verbs::write_note(txn, &about, &note))
+            .await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -565,7 +565,7 @@ fn enter_index(index: &mut Index, row: &Row) {
             was: None,
             is: Some((queued.undeliverable, queued.next_attempt)),
         }),
-        Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) => {}
+        Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) | Row::Note(_) => {}
     }
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::keys::Kind;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
 use crate::store::{
-    Content, Dedupe, Inbound, InboundState, Link, Message, OutMail, QueuedMail, Received,
+    Content, Dedupe, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail, Received,
 };
 
 pub use self::message::{decode_message, encode_message};
@@ -103,6 +103,8 @@ pub enum Row {
     Inbound(Box<Kept<Inbound>>),
     /// See [`Kind::Mail`].
     Mail(Box<QueuedMail>),
+    /// See [`Kind::Note`].
+    Note(Note),
 }
 
 /// Reads a payload of any kind.
@@ -115,6 +117,7 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Counter => Row::Counter(decode_counter(payload)?),
         Kind::Inbound => Row::Inbound(Box::new(decode_inbound(payload)?)),
         Kind::Mail => Row::Mail(Box::new(decode_mail(payload)?)),
+        Kind::Note => Row::Note(decode_note(payload)?),
     })
 }
 
@@ -330,6 +333,26 @@ pub fn decode_counter(payload: &[u8]) -> Result<Counter, Damage> {
         month: row.month.into_owned(),
         used: row.used,
     })
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoteRow<'a> {
+    about: Text<'a>,
+    note: Cow<'a, Note>,
+}
+
+/// The payload of a note.
+pub fn encode_note(about: &str, note: &Note) -> Vec<u8> {
+    encode(&NoteRow {
+        about: text(about),
+        note: Cow::Borrowed(note),
+    })
+}
+
+/// Reads what [`encode_note`] made.
+pub fn decode_note(payload: &[u8]) -> Result<Note, Damage> {
+    let row: NoteRow<'static> = parse(payload)?;
+    Ok(row.note.into_owned())
 }
 
 #[derive(Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use super::txn::Txn;
 use crate::sms::MessageId;
 use crate::store::{
     Charge, Dedupe, Inbound, InboundOutcome, InboundState, Kept as Reception, Link, MailOutcome,
-    Message, NewMessage, OutMail, PartState, QueuedMail, Received, Settlement, State, StoreError,
-    Taken,
+    Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received, Settlement, State,
+    StoreError, Taken,
 };
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
@@ -206,7 +206,15 @@ impl Change {
 }
 
 /// See `Store::begin_attempt`.
-pub fn begin(txn: &mut Txn<'_>, change: Change, link: Option<Link>) -> Result<u64, StoreError> {
+pub fn begin(
+    txn: &mut Txn<'_>,
+    change: Change,
+    link: Option<Link>,
+    counts: &[Charge],
+) -> Result<u64, StoreError> {
+    for count in counts {
+        spend(txn, count)?;
+    }
     let (_, message) = change.write(txn, true)?;
     if let Some(link) = link {
         txn.put(keys::link(&link), records::encode_link(&link));
@@ -218,7 +226,7 @@ pub fn begin(txn: &mut Txn<'_>, change: Change, link: Option<Link>) -> Result<u6
 pub fn settle(
     txn: &mut Txn<'_>,
     change: Change,
-    back: Option<Charge>,
+    back: Vec<Charge>,
     mails: Vec<Posting>,
 ) -> Result<u64, StoreError> {
     let (before, message) = change.write(txn, false)?;
@@ -247,7 +255,7 @@ pub fn settle(
         let key = keys::reference(gateway, reference);
         txn.put(key, records::encode_named(&named));
     }
-    if let Some(back) = &back {
+    for back in &back {
         refund(txn, back)?;
     }
     post(txn, mails)?;
@@ -255,7 +263,7 @@ pub fn settle(
 }
 
 /// Splits a settlement into what its transaction needs.
-pub fn prepare(now: Timestamp, s: Settlement) -> (Change, Option<Charge>, Vec<Posting>) {
+pub fn prepare(now: Timestamp, s: Settlement) -> (Change, Vec<Charge>, Vec<Posting>) {
     let mails = s.mails.into_iter().map(|m| Posting::new(m, now)).collect();
     (Change::new(s.message, now), s.refund, mails)
 }
@@ -375,6 +383,11 @@ pub struct Age {
 }
 
 impl Age {
+    /// The day of `before`. In UTC: a day here or there does not matter to what is old.
+    fn day(&self) -> String {
+        self.before.strftime("%Y-%m-%d").to_string()
+    }
+
     /// Whether a row may go. Nothing that is not final goes, whatever the clock says.
     pub fn is_over(&self, row: &records::Row) -> bool {
         use records::Row;
@@ -383,10 +396,16 @@ impl Age {
             Row::Inbound(i) => i.value.state == InboundState::Done && i.touched < self.before,
             Row::Known(known) => known.until <= self.now,
             Row::Link(link) => link.at < self.before,
-            // References go with their message; months and mails stay.
-            Row::Named(_) | Row::Counter(_) | Row::Mail(_) => false,
+            Row::Counter(counter) => is_day(&counter.month) && counter.month < self.day(),
+            // References go with their message; months, mails and notes stay.
+            Row::Named(_) | Row::Mail(_) | Row::Note(_) => false,
         }
     }
+}
+
+/// Whether a counter is of a day, as `2026-11-20`.
+fn is_day(month: &str) -> bool {
+    month.len() == "2026-11-20".len()
 }
 
 /// Deletes those of the rows that are still over; returns how many.
@@ -444,6 +463,17 @@ fn drop_references(txn: &mut Txn<'_>, kept: &Kept<Message>) -> Result<u64, Store
         }
     }
     Ok(dropped)
+}
+
+/// See `Store::write_note`.
+pub fn write_note(txn: &mut Txn<'_>, about: &str, note: &Note) -> Result<(), StoreError> {
+    let key = keys::note(about);
+    if !note.is_empty() {
+        txn.put(key, records::encode_note(about, note));
+    } else if txn.get(&key)?.is_some() {
+        txn.delete(key);
+    }
+    Ok(())
 }
 
 /// How a message stands in the queue.

@@ -243,7 +243,7 @@ impl House {
             at: now,
         };
         store
-            .begin_attempt(now, message, Some(link))
+            .begin_attempt(now, message, Some(link), vec![])
             .await
             .expect("begin");
     }

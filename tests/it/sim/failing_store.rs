@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sms_milter::sms::{MessageId, Number};
 use sms_milter::store::{
-    Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage, OutMail,
-    Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Charge, Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage,
+    Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
 };
 use tokio::sync::watch;
 
@@ -34,6 +34,8 @@ pub enum Verb {
     LeaseMail,
     SettleMail,
     ListMail,
+    Note,
+    WriteNote,
     Counts,
     Prune,
 }
@@ -163,9 +165,11 @@ impl Store for FailingStore {
         now: Timestamp,
         message: Message,
         link: Option<Link>,
+        counts: Vec<Charge>,
     ) -> Result<u64, StoreError> {
         let fault = self.enter(Verb::BeginAttempt)?;
-        let revision = self.inner.begin_attempt(now, message, link).await?;
+        let begun = self.inner.begin_attempt(now, message, link, counts);
+        let revision = begun.await?;
         self.leave(fault, revision)
     }
 
@@ -267,6 +271,18 @@ impl Store for FailingStore {
         let fault = self.enter(Verb::ListMail)?;
         let found = self.inner.list_mail().await?;
         self.leave(fault, found)
+    }
+
+    async fn note(&self, about: &str) -> Result<Note, StoreError> {
+        let fault = self.enter(Verb::Note)?;
+        let note = self.inner.note(about).await?;
+        self.leave(fault, note)
+    }
+
+    async fn write_note(&self, about: &str, note: Note) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::WriteNote)?;
+        self.inner.write_note(about, note).await?;
+        self.leave(fault, ())
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -133,7 +133,7 @@ pub fn mail(n: u64) -> OutMail {
 pub fn settlement(message: Message) -> Settlement {
     Settlement {
         message,
-        refund: None,
+        refund: vec![],
         mails: Vec::new(),
     }
 }

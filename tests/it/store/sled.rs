@@ -62,7 +62,7 @@ async fn filled(dir: &Path) -> Settings {
             .expect("keep");
     }
     for n in 0..20 {
-        let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, 1)));
+        let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, 1)), vec![]);
         let mut sent = sent(message(n), &n.to_string());
         sent.revision = begun.await.expect("begin");
         store.settle(at(2), settlement(sent)).await.expect("settle");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sms_milter::sms::{Class, MessageId, Receipt};
 use sms_milter::store::{
-    Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message, PartState,
-    Queue, Settlement, State, Store, StoreError, Taken,
+    Charge, Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message,
+    Note, PartState, Queue, Settlement, State, Store, StoreError, Taken,
 };
 
 use super::make::*;
@@ -38,6 +38,8 @@ macro_rules! suite {
             repeats_are_not_taken_again
             forgotten_keys_are_free
             limits_hold_and_refunds_give_back
+            attempts_are_counted_and_given_back
+            notes_are_kept_whole
             a_hundred_threads_get_exactly_the_limit
             puts_commit_in_groups
             the_most_urgent_and_oldest_are_leased_first
@@ -187,7 +189,7 @@ pub async fn limits_hold_and_refunds_give_back(mut backend: impl Backend) {
     let mut settled = store.find(id(1)).await.expect("find").expect("message");
     settled.state = State::Failed;
     let refunded = Settlement {
-        refund: Some(charge(3, 5)),
+        refund: vec![charge(3, 5)],
         ..settlement(settled.clone())
     };
     store.settle(at(1), refunded.clone()).await.expect("settle");
@@ -199,7 +201,7 @@ pub async fn limits_hold_and_refunds_give_back(mut backend: impl Backend) {
     // Never below none.
     settled.revision = 1;
     let much = Settlement {
-        refund: Some(charge(100, 5)),
+        refund: vec![charge(100, 5)],
         ..settlement(settled)
     };
     store.settle(at(2), much).await.expect("settle");
@@ -214,6 +216,84 @@ pub async fn limits_hold_and_refunds_give_back(mut backend: impl Backend) {
     backend.reopen();
     let used = backend.store().used("ann@example.com", "2027-01").await;
     assert_eq!(used, Ok(4));
+}
+
+pub async fn attempts_are_counted_and_given_back(mut backend: impl Backend) {
+    let store = backend.store();
+    let count = |period: &str, limit| Charge {
+        account: "sim:8949".into(),
+        month: period.into(),
+        segments: 1,
+        limit,
+    };
+    let counts = |day| vec![count("2027-01-05", day), count("2027-01", 9)];
+    for n in 1..=3 {
+        put(&store, n).await;
+    }
+    let begin =
+        |n, day| store.begin_attempt(at(1), handed(message(n)), Some(link(n, 1)), counts(day));
+    assert_eq!(begin(1, 2).await, Ok(1));
+    assert_eq!(begin(2, 2).await, Ok(1));
+    // Over the limit nothing is begun, counted or linked.
+    let over = StoreError::OverLimit {
+        account: "sim:8949".into(),
+        month: "2027-01-05".into(),
+        used: 2,
+        limit: 2,
+    };
+    assert_eq!(begin(3, 2).await, Err(over));
+    assert_eq!(store.find(id(3)).await, Ok(Some(message(3))));
+    assert_eq!(store.links(&phone(3), at(-999)).await, Ok(vec![]));
+    // What was refused is given back.
+    let mut refused = message(2);
+    refused.revision = 1;
+    let refused = Settlement {
+        refund: counts(2),
+        ..settlement(refused)
+    };
+    assert_eq!(store.settle(at(2), refused).await, Ok(2));
+    assert_eq!(begin(3, 2).await, Ok(1));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.used("sim:8949", "2027-01-05").await, Ok(2));
+    assert_eq!(store.used("sim:8949", "2027-01").await, Ok(2));
+    // Days are over some day, months are kept.
+    let later = |day: &str| format!("{day}T00:00:00Z").parse().expect("a time");
+    let before = store.prune(later("2027-01-06"), later("2027-01-05")).await;
+    assert!(before.is_ok());
+    assert_eq!(store.used("sim:8949", "2027-01-05").await, Ok(2));
+    let after = store.prune(later("2027-02-06"), later("2027-01-06")).await;
+    assert!(after.is_ok());
+    assert_eq!(store.used("sim:8949", "2027-01-05").await, Ok(0));
+    assert_eq!(store.used("sim:8949", "2027-01").await, Ok(2));
+}
+
+pub async fn notes_are_kept_whole(mut backend: impl Backend) {
+    let store = backend.store();
+    let note = |words: &[(&str, &str)]| -> Note {
+        let words = words.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        words.collect()
+    };
+    assert_eq!(store.note("modem hall").await, Ok(Note::new()));
+    let first = note(&[("imei", "35"), ("sim", "89")]);
+    let second = note(&[("sim", "88 \"ж\"")]);
+    for (about, words) in [
+        ("modem hall", &first),
+        ("alarms", &first),
+        ("modem hall", &second),
+    ] {
+        assert_eq!(store.write_note(about, words.clone()).await, Ok(()));
+    }
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.note("modem hall").await, Ok(second));
+    assert_eq!(store.note("alarms").await, Ok(first));
+    for _ in 0..2 {
+        assert_eq!(store.write_note("alarms", Note::new()).await, Ok(()));
+    }
+    assert_eq!(store.note("alarms").await, Ok(Note::new()));
 }
 
 pub async fn a_hundred_threads_get_exactly_the_limit(backend: impl Backend) {
@@ -303,7 +383,7 @@ pub async fn a_lease_ends_when_it_is_settled_or_put_back_or_with_the_process(
     // An attempt goes on with the lease.
     let mut sending = handed(leased);
     sending.revision = store
-        .begin_attempt(at(5), sending.clone(), None)
+        .begin_attempt(at(5), sending.clone(), None, vec![])
         .await
         .expect("begin");
     assert_eq!(sending.revision, 1);
@@ -353,7 +433,7 @@ pub async fn a_change_to_an_old_revision_is_a_conflict(backend: impl Backend) {
     assert_eq!(store.settle(at(2), late).await, conflict);
     assert_eq!(
         store
-            .begin_attempt(at(2), handed(old), Some(link(1, 1)))
+            .begin_attempt(at(2), handed(old), Some(link(1, 1)), vec![])
             .await,
         conflict
     );
@@ -373,7 +453,7 @@ pub async fn an_open_attempt_is_unknown_after_a_restart(mut backend: impl Backen
     let mut sending = handed(lease(&store, 0).await.remove(0));
     sending.next_attempt = at(500);
     store
-        .begin_attempt(at(1), sending, None)
+        .begin_attempt(at(1), sending, None, vec![])
         .await
         .expect("begin");
     let now = store.find(id(1)).await.expect("find").expect("message");
@@ -399,7 +479,7 @@ pub async fn an_open_attempt_is_unknown_after_a_restart(mut backend: impl Backen
     // A new attempt of this process is open again.
     let again = handed(found);
     store
-        .begin_attempt(at(2), again, None)
+        .begin_attempt(at(2), again, None, vec![])
         .await
         .expect("begin");
     let now = store.find(id(1)).await.expect("find").expect("message");
@@ -460,7 +540,7 @@ pub async fn settling_hands_in_mails_and_refunds(mut backend: impl Backend) {
     failed.state = State::Failed;
     let change = Settlement {
         message: failed,
-        refund: Some(charge(2, 10)),
+        refund: vec![charge(2, 10)],
         mails: vec![mail(8), mail(9)],
     };
     assert_eq!(store.settle(at(1), change).await, Ok(1));
@@ -610,7 +690,7 @@ pub async fn links_are_newest_first(mut backend: impl Backend) {
     let store = backend.store();
     let mut message = put(&store, 1).await;
     for (n, second) in [(1, 10), (1, 30), (1, 20), (2, 40)] {
-        let begun = store.begin_attempt(at(1), message.clone(), Some(link(n, second)));
+        let begun = store.begin_attempt(at(1), message.clone(), Some(link(n, second)), vec![]);
         message.revision = begun.await.expect("begin");
     }
     drop(store);
@@ -677,7 +757,7 @@ pub async fn pruning_drops_what_is_over(mut backend: impl Backend) {
     ];
     store.put(at(0), messages, vec![]).await.expect("put");
     for (n, second, reference) in [(1, 10, "7"), (2, 200, "8"), (3, 20, "8")] {
-        let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, second)));
+        let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, second)), vec![]);
         let mut message = sent(message(n), reference);
         message.revision = begun.await.expect("begin");
         store
@@ -729,7 +809,7 @@ pub async fn pruning_never_drops_what_is_not_final(backend: impl Backend) {
         .await
         .expect("put");
     store
-        .begin_attempt(at(0), handed(message(2)), None)
+        .begin_attempt(at(0), handed(message(2)), None, vec![])
         .await
         .expect("begin");
     let stuck = MailOutcome::Undeliverable { error: "no".into() };

@@ -259,6 +259,8 @@ proptest! {
         prop_assert_eq!(decode_named(&encode_named(&named)), Ok(named));
         let counter = Counter { account: a.clone(), month: b.clone(), used };
         prop_assert_eq!(decode_counter(&encode_counter(&counter)), Ok(counter));
+        let note: Note = [(a.clone(), b.clone())].into();
+        prop_assert_eq!(decode_note(&encode_note(&b, &note)), Ok(note));
         let link = Link { ours, phone, sender: a, message_id: c, subject: b, at: until };
         prop_assert_eq!(decode_link(&encode_link(&link)), Ok(link));
     }

@@ -1,0 +1,199 @@
+//! What an admin is told of gateways: a log line and one mail for each concern, until it is over.
+//!
+//! A concern that is told is not told again within a day, also over a restart, unless it was over in
+//! between; a gateway that is parked for another reason is another concern. Nothing waits for an alarm:
+//! one that the store has no room for is in the log only, and is told when it is raised again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinSet;
+
+use super::notify::{self, Writer};
+use crate::gateway::{Concern, Gateway, Status};
+use crate::store::{Note, Store};
+use crate::world::World;
+
+/// Where the store keeps what was told.
+const ABOUT: &str = "alarms";
+
+/// A concern that goes on is told again so often at most.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// A gateway that is down for less needs nobody: a modem that is plugged in again takes a minute.
+const DOWN: Duration = Duration::from_secs(600);
+
+/// See the module.
+pub struct Alarms {
+    store: Arc<dyn Store>,
+    world: World,
+    writer: Writer,
+    wake_mail: Arc<Notify>,
+    /// `None` until it was read: gateway and concern, to the time and the words.
+    told: Mutex<Option<Note>>,
+}
+
+impl Alarms {
+    /// `wake_mail` is rung whenever a mail was queued.
+    pub fn new(
+        store: Arc<dyn Store>,
+        world: World,
+        writer: Writer,
+        wake_mail: Arc<Notify>,
+    ) -> Self {
+        Self {
+            store,
+            world,
+            writer,
+            wake_mail,
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Tells the admin, unless that was done. `text`: what is wrong and what to do.
+    pub async fn raise(&self, gateway: &str, concern: Concern, text: &str) {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        let (key, now) = (key(gateway, concern), self.world.now());
+        if told
+            .get(&key)
+            .is_some_and(|was| is_same(was, concern, text, now))
+        {
+            return;
+        }
+        tracing::warn!(
+            gw = gateway,
+            concern = concern.name(),
+            event = "alarm",
+            "{text}"
+        );
+        let mail = notify::alarm(&self.writer, &self.world, gateway, concern, text);
+        if let Err(error) = self.store.put(now, Vec::new(), vec![mail]).await {
+            tracing::warn!(gw = gateway, %error, event = "alarm-not-mailed");
+            return;
+        }
+        self.wake_mail.notify_one();
+        told.insert(key, format!("{now} {text}"));
+        self.write(told).await;
+    }
+
+    /// The concern is over: the next one is told again.
+    pub async fn over(&self, gateway: &str, concern: Concern) {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        if told.remove(&key(gateway, concern)).is_some() {
+            tracing::info!(gw = gateway, concern = concern.name(), event = "alarm-over");
+            self.write(told).await;
+        }
+    }
+
+    /// Looks after the states of gateways until `stop`.
+    pub async fn watch(
+        self: Arc<Self>,
+        gateways: Vec<Arc<dyn Gateway>>,
+        stop: watch::Receiver<bool>,
+    ) {
+        let mut tasks = JoinSet::new();
+        for gateway in gateways {
+            let (me, mut stop) = (Arc::clone(&self), stop.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = me.watch_one(&*gateway) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn watch_one(&self, gateway: &dyn Gateway) {
+        let (id, mut status) = (&gateway.common().id, gateway.status());
+        loop {
+            let now = status.borrow_and_update().clone();
+            match now {
+                Status::Up => {
+                    self.over(id, Concern::Parked).await;
+                    self.over(id, Concern::Down).await;
+                }
+                Status::Parked(reason) => self.raise(id, Concern::Parked, &reason).await,
+                Status::Down(_) => {
+                    let long = tokio::time::timeout(DOWN, status.wait_for(|now| !is_down(now)));
+                    if long.await.is_err() {
+                        let reason = match &*status.borrow_and_update() {
+                            Status::Down(reason) => reason.clone(),
+                            _ => continue,
+                        };
+                        let text = format!("it has been down for ten minutes: {reason}");
+                        self.raise(id, Concern::Down, &text).await;
+                    } else {
+                        // Whatever it is now is looked at now.
+                        continue;
+                    }
+                }
+            }
+            if status.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn recall(&self) -> Note {
+        // What cannot be read is told once more.
+        self.store.note(ABOUT).await.unwrap_or_default()
+    }
+
+    async fn write(&self, told: &Note) {
+        if let Err(error) = self.store.write_note(ABOUT, told.clone()).await {
+            tracing::warn!(%error, event = "alarm-not-noted");
+        }
+    }
+}
+
+fn is_down(status: &Status) -> bool {
+    matches!(status, Status::Down(_))
+}
+
+fn key(gateway: &str, concern: Concern) -> String {
+    format!("{gateway} {}", concern.name())
+}
+
+/// Whether `was` (time and words) makes `text` no news.
+fn is_same(was: &str, concern: Concern, text: &str, now: Timestamp) -> bool {
+    let (at, words) = was.split_once(' ').unwrap_or((was, ""));
+    let Ok(at) = at.parse::<Timestamp>() else {
+        return false;
+    };
+    // A clock that went back does not silence an alarm for longer.
+    let fresh = now.duration_since(at).abs() < AGAIN;
+    // Another reason, another day: another thing to do.
+    let by_words = matches!(concern, Concern::Parked | Concern::Limit);
+    fresh && (!by_words || words == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_is_no_news_for_a_day() {
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let was = format!("{} no SIM", at(100));
+        for (concern, text, hours, same) in [
+            (Concern::Parked, "no SIM", 101, true),
+            (Concern::Parked, "no SIM", 123, true),
+            (Concern::Parked, "no SIM", 124, false),
+            (Concern::Parked, "wrong PIN", 101, false),
+            (Concern::Storage, "39 of 40", 101, true),
+            (Concern::Storage, "39 of 40", 70, false),
+        ] {
+            assert_eq!(
+                is_same(&was, concern, text, at(hours)),
+                same,
+                "{concern:?} {text} {hours}"
+            );
+        }
+        assert!(!is_same("rubbish", Concern::Down, "", at(0)));
+    }
+}
