@@ -38,7 +38,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("sms-milter: {failure}");
+            if !failure.text.is_empty() {
+                eprintln!("sms-milter: {failure}");
+            }
             ExitCode::from(failure.code)
         }
     }

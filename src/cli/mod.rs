@@ -1,7 +1,8 @@
 //! The command line. One file a command; they translate and call.
 //!
 //! Exit codes are those of sysexits.h: 0 done, 64 wrong usage, 65 wrong data, 69 no such thing or no
-//! daemon, 70 our fault, 74 IO, 75 try again, 78 wrong configuration.
+//! daemon, 70 our fault, 74 IO, 75 try again, 78 wrong configuration. And 1: the modem or the network
+//! said no; 141: whoever read our output has enough.
 
 pub mod check;
 pub mod explain;
@@ -81,7 +82,7 @@ pub struct Json {
 pub struct Failure {
     /// From sysexits.h.
     pub code: u8,
-    /// For people; may have several lines.
+    /// For people; may have several lines. Empty: everything was said.
     pub text: String,
 }
 
@@ -125,6 +126,13 @@ impl Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
+        // `… | head`: whoever read has enough. As if SIGPIPE had ended us, without a word.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self {
+                code: 141,
+                text: String::new(),
+            };
+        }
         Self {
             code: 74,
             text: error.to_string(),
@@ -160,7 +168,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Send(args) => runtime.block_on(send::run(path, &args, out)),
         Command::Pdu(args) => pdu::run(&args, out).map_err(|e| Failure::data(e.to_string())),
         Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),
-        Command::Modem(args) => runtime.block_on(modem::run(&args, out)),
+        Command::Modem(args) => runtime.block_on(modem::run(path, &args, &World::real(), out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
         Command::Store(args) => runtime.block_on(store::run(path, &args, out)),
     }

@@ -1,99 +1,88 @@
-//! `sms-milter modem test` against simulated modems.
+//! `sms-milter modem list|test|at|ussd` against simulated modems, and against what is none.
 
-use sms_milter::cli::modem::{TestArgs, test};
-use sms_milter::secret::Secret;
+mod gadget;
+mod list;
+mod prompt;
+mod script;
+mod test;
+mod ussd;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use sms_milter::cli::{self, Cli, Failure};
 use sms_milter::world::World;
 
 use crate::sim::modem::{Options, SimModem};
 
-/// What it prints, and whether it finds the modem well.
-async fn said(sim: &SimModem, pin: Option<&str>) -> (bool, String) {
-    let args = TestArgs {
-        device: sim.path().to_string_lossy().into_owned(),
-        baud: 115_200,
-        pin: pin.map(Secret::from),
+/// Nothing a test waits for takes longer on a busy machine of two cores.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Answers that the simulated modem does not have of itself.
+const MORE: [(&str, &str); 8] = [
+    ("AT+CGMI", "Simulated\nOK"),
+    ("AT+CGMR", "11.117\nOK"),
+    ("AT+CGSN", "356938035643809\nOK"),
+    ("AT+COPS=3,0", "OK"),
+    ("AT+COPS?", "+COPS: 0,0,\"Example Net\"\nOK"),
+    ("AT+CMMS=2", "OK"),
+    ("AT+CSCS=\"GSM\"", "OK"),
+    ("AT+CNUM", "+CNUM: ,\"+15550002222\",145\nOK"),
+];
+
+/// Commands and what is said to them.
+type Answers = &'static [(&'static str, &'static str)];
+
+/// A modem with [`MORE`], and with these answers before those.
+fn options(answers: Answers) -> Options {
+    let answers = answers.iter().chain(&MORE).copied().collect();
+    Options {
+        answers,
+        ..Options::default()
+    }
+}
+
+fn path_of(sim: &SimModem) -> String {
+    sim.path().to_string_lossy().into_owned()
+}
+
+/// Runs a command in this process; its output, and its failure.
+async fn run_with(world: &World, args: &[&str]) -> (String, Result<(), Failure>) {
+    let args = ["sms-milter", "modem"].iter().chain(args);
+    let cli = Cli::try_parse_from(args).expect("arguments");
+    let cli::Command::Modem(args) = cli.command else {
+        panic!("not of modems");
     };
     let mut out = Vec::new();
-    let well = test(&args, &World::real(), &mut out).await.expect("output");
-    (well, String::from_utf8(out).expect("UTF-8"))
+    let done = cli::modem::run(Path::new("/nonexistent"), &args, world, &mut out).await;
+    (String::from_utf8(out).expect("UTF-8"), done)
 }
 
-async fn check(options: Options, pin: Option<&str>, well: bool, words: &[&str]) -> SimModem {
-    let sim = SimModem::start(options);
-    let (found, said) = said(&sim, pin).await;
-    assert_eq!(found, well, "{said}");
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in\n{said}");
-    }
-    assert_eq!(sim.lock().strange(), Vec::<&String>::new());
-    sim
+async fn run(args: &[&str]) -> (String, Result<(), Failure>) {
+    run_with(&World::real(), args).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn says_what_is_right_and_what_is_wrong() {
-    let well = [
-        "Simulated SIM-1",
-        "89420020000000000123",
-        "+15550001111",
-        "0 of 20",
-        "at once",
-        "17 of 31",
-    ];
-    check(Options::default(), None, true, &well).await;
-    let bad_line = Options {
-        stubborn_echo: true,
-        storm: true,
-        noise: true,
-        in_text: true,
-        ..Options::default()
-    };
-    let sim = check(bad_line, None, true, &well).await;
-    assert_eq!(sim.lock().submissions, 0);
-    check(
-        Options {
-            registered: false,
-            ..Options::default()
-        },
-        None,
-        false,
-        &["no network", "antenna"],
-    )
-    .await;
-    check(
-        Options {
-            slots: 0,
-            ..Options::default()
-        },
-        None,
-        false,
-        &["0 of 0", "nothing more can arrive"],
-    )
-    .await;
-    let deaf = Options {
-        hang_at: Some("AT+CSCA?"),
-        hangs: 1,
-        ..Options::default()
-    };
-    check(deaf, None, true, &["does not tell its service centre"]).await;
+/// The binary, with that on its standard input.
+fn binary(args: &[&str], input: &str) -> Output {
+    use std::io::Write;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sms-milter"))
+        .arg("modem")
+        .args(args)
+        .args(["--config", "/nonexistent"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("stdin");
+    // It may have ended before it read all.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("its end")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn is_careful_with_pins() {
-    let locked = || Options {
-        pin: Some("4711"),
-        ..Options::default()
-    };
-    let sim = check(locked(), None, false, &["wants its PIN", "--pin"]).await;
-    assert_eq!(sim.lock().pins, 0);
-    let sim = check(locked(), Some("1234"), false, &["CME ERROR 16 (wrong PIN)"]).await;
-    assert_eq!(sim.lock().pins, 1);
-    check(locked(), Some("4711"), true, &["open, number"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn says_why_a_port_does_not_open() {
-    let sim = SimModem::start(Options::default());
-    std::fs::remove_file(sim.path()).expect("a link");
-    let (well, said) = said(&sim, None).await;
-    assert!(!well && said.contains("is it plugged in?"), "{said}");
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
 }

@@ -10,6 +10,9 @@ use super::command::Ask;
 use super::talk::{Answer, Item, Talk};
 use crate::wire::Core;
 
+/// For the network's answer to a submission.
+const SEND_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// One question, one [`Answer`].
 #[derive(Debug)]
 pub struct Asker {
@@ -19,10 +22,10 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// `timeout`: for each answer.
+    /// `timeout`: for each answer but that of the network.
     pub fn new(timeout: Duration) -> Self {
         Self {
-            talk: Talk::new(timeout),
+            talk: Talk::new(SEND_TIMEOUT.max(timeout)),
             timeout,
             answers: VecDeque::new(),
         }

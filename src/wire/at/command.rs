@@ -84,6 +84,8 @@ pub enum Ask {
     Imei,
     /// `AT+CIMI`: the subscriber's number (IMSI); after the PIN.
     Imsi,
+    /// `AT+CNUM`: the SIM's own telephone number, if somebody wrote it there.
+    OwnNumber,
     /// `AT+CGMR`: the firmware.
     Revision,
     /// `AT+CFUN?`: is the radio on?
@@ -203,6 +205,7 @@ impl Ask {
             Ask::Maker => "AT+CGMI".into(),
             Ask::Model => "AT+CGMM".into(),
             Ask::Revision => "AT+CGMR".into(),
+            Ask::OwnNumber => "AT+CNUM".into(),
             Ask::Functions => "AT+CFUN?".into(),
             Ask::SwitchOn => "AT+CFUN=1".into(),
             Ask::Restart => "AT+CFUN=1,1".into(),
@@ -293,6 +296,7 @@ impl Ask {
             Ask::Signal => ("+CSQ:", false),
             Ask::Operator => ("+COPS:", false),
             Ask::Battery => ("+CBC:", false),
+            Ask::OwnNumber => ("+CNUM:", false),
             Ask::Submit(_) => ("+CMGS:", false),
             Ask::Ussd(..) => ("+CUSD:", true),
             Ask::SimId => return Information::Free(&["+CCID:"]),

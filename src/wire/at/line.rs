@@ -11,7 +11,7 @@ pub const MAX_LINE: usize = 4096;
 
 /// A piece of what a modem says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub enum Token {
     /// A line, without its end and without blanks around it; never empty.
     Line(String),
     /// `>` at the start of a line: the modem waits for a PDU.
@@ -20,14 +20,14 @@ pub(super) enum Token {
 
 /// Holds the line that is not yet whole.
 #[derive(Debug, Default)]
-pub(super) struct Scanner {
+pub struct Scanner {
     line: Vec<u8>,
     overlong: bool,
 }
 
 impl Scanner {
     /// Takes one octet; `prompt`: a prompt is expected.
-    pub(super) fn push(&mut self, octet: u8, prompt: bool) -> Option<Token> {
+    pub fn push(&mut self, octet: u8, prompt: bool) -> Option<Token> {
         match octet {
             b'\r' | b'\n' => {
                 let overlong = std::mem::take(&mut self.overlong);
@@ -55,7 +55,7 @@ impl Scanner {
     }
 
     /// Forgets the beginning of a line.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.line.clear();
         self.overlong = false;
     }

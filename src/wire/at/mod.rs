@@ -16,7 +16,7 @@ pub mod command;
 mod field;
 mod init;
 mod inquiry;
-mod line;
+pub mod line;
 mod look;
 pub mod notification;
 mod owner;

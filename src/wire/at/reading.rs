@@ -3,6 +3,8 @@
 //! Every function takes the lines as they came and never fails: what is not there, or not as the
 //! standard has it, is `None`.
 
+use crate::sms::Number;
+
 /// What a modem said of its network (TS 27.007 §7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
@@ -179,6 +181,23 @@ pub fn tries_left(lines: &[String]) -> Option<u8> {
     said.split(',').next()?.trim().parse().ok()
 }
 
+/// The SIM's own number in `+CNUM: [<alpha>],"<number>",<type>` (TS 27.007 §7.1), when it is
+/// international (type 145).
+pub fn own_number(lines: &[String]) -> Option<Number> {
+    let number = |line: &String| {
+        let mut fields = line.strip_prefix("+CNUM:")?.rsplit(',').map(str::trim);
+        // Behind the type some tell speed and service.
+        let (mut kind, mut number) = (fields.next()?, fields.next()?);
+        while !number.starts_with('"') {
+            (kind, number) = (number, fields.next()?);
+        }
+        let number = number.trim_matches('"');
+        let known = kind == "145" || number.starts_with('+');
+        Number::from_network(number).filter(|_| known)
+    };
+    lines.iter().find_map(number)
+}
+
 /// The number in `+CSCA: "<number>",<type>`.
 pub fn centre(lines: &[String]) -> Option<&str> {
     let said = lines.iter().find_map(|line| line.strip_prefix("+CSCA:"))?;
@@ -273,6 +292,23 @@ mod tests {
         );
         assert_eq!(centre(&lines("+CSCA: \"\",129")), Some(""));
         assert_eq!(centre(&lines("")), None);
+        for (text, expected) in [
+            ("+CNUM: ,\"+15550002222\",145", Some("+15550002222")),
+            (
+                "+CNUM: \"My, own\",\"15550002222\",145,7,4",
+                Some("+15550002222"),
+            ),
+            ("+CNUM: \"\",\"5550002222\",129", None),
+            (
+                "+CNUM: ,\"\",129|+CNUM: ,\"+15550002222\",145",
+                Some("+15550002222"),
+            ),
+            ("+CNUM: 1", None),
+            ("", None),
+        ] {
+            let number = own_number(&lines(text));
+            assert_eq!(number.as_ref().map(Number::as_str), expected, "{text}");
+        }
         assert_eq!(
             room(&lines("+CPMS: \"SM\",3,20,\"SM\",3,20,\"SM\",3,20")),
             Some((3, 20))

@@ -158,6 +158,9 @@ impl State {
             self.options.hangs -= 1;
             return;
         }
+        if let Some((_, said)) = self.options.answers.iter().find(|(c, _)| *c == line) {
+            return said.split('\n').for_each(|line| self.say_line(line));
+        }
         let (head, value) = line.split_once('=').unwrap_or((line, ""));
         let head = head.to_ascii_uppercase();
         if let Some(error) = self.sim_error(&head) {

@@ -33,6 +33,8 @@ pub use self::network::{Receipts, Reply, SentSms};
 pub struct Options {
     /// Of all that is random.
     pub seed: u64,
+    /// Commands and what is said to them instead of its own answer, lines with `\n` between.
+    pub answers: Vec<(&'static str, &'static str)>,
 
     // The line.
     /// Bits a second, ten to an octet. 0: no octet takes any time.
@@ -134,6 +136,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            answers: Vec::new(),
             seed: 1,
             baud: 0,
             wrong_speed: false,
