@@ -372,21 +372,16 @@ impl Parts {
     }
 }
 
-/// Brings what gateways tell to the path it belongs to.
+/// Brings what gateways tell to the path it belongs to. Side by side, so that they share one flush; when
+/// the store is slow, gateways wait.
 async fn pump(mut events: mpsc::Receiver<Event>, outbound: Arc<Outbound>, inbound: Arc<Inbound>) {
+    let mut tasks = JoinSet::new();
     while let Some(event) = events.recv().await {
         match event {
-            Event::Receipt {
-                gateway,
-                reference,
-                receipt,
-                kept,
-                ..
-            } => {
+            Event::Receipt { report, kept } => {
                 let outbound = outbound.clone();
-                // It may have to wait for the message it belongs to.
-                tokio::spawn(async move {
-                    if let Some(answer) = outbound.receipt(&gateway, &reference, receipt).await {
+                tasks.spawn(async move {
+                    if let Some(answer) = outbound.receipt(*report).await {
                         let _ = kept.send(answer);
                     }
                 });
@@ -405,11 +400,15 @@ async fn pump(mut events: mpsc::Receiver<Event>, outbound: Arc<Outbound>, inboun
             Event::Over { gateway, concern } => outbound.alarms.over(&gateway, concern).await,
             received @ Event::Received { .. } => {
                 let inbound = inbound.clone();
-                // Side by side, so that they share one flush.
-                tokio::spawn(async move { inbound.receive(received).await });
+                tasks.spawn(async move { inbound.receive(received).await });
             }
         }
+        while tasks.try_join_next().is_some() {}
+        if tasks.len() >= EVENTS {
+            tasks.join_next().await;
+        }
     }
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn prune(store: Arc<SledStore>, world: World, mut stop: watch::Receiver<bool>) {

@@ -7,7 +7,7 @@ use super::problems::At;
 use super::raw::{self, Spelled};
 use super::scalars::{Judge, either};
 use super::{Gateway, domains_of};
-use crate::gateway::{Carries, Common, Concatenation, Limits, OnUnknown, modem};
+use crate::gateway::{Carries, Common, Concatenation, Limits, OnUnknown, Receipts, modem};
 use crate::mail::address::{self, Recipient, Target};
 use crate::sms::{Number, Region};
 use crate::wire::at::ussd::Code;
@@ -154,7 +154,6 @@ impl Judge<'_> {
         for (key, value) in [
             ("hours", &raw.hours),
             ("encodings", &raw.encodings),
-            ("receipts", &raw.receipts),
             ("retries", &raw.retries),
             ("client_cert", &raw.client_cert),
             ("ca", &raw.ca),
@@ -209,6 +208,11 @@ impl Judge<'_> {
             ("retry_once", OnUnknown::RetryOnce),
             ("retry_until_expiry", OnUnknown::RetryUntilExpiry),
         ];
+        let receipts = [
+            ("always", Receipts::Always),
+            ("wanted", Receipts::Wanted),
+            ("never", Receipts::Never),
+        ];
         let (cut, what, wait, window) = match kind {
             // The network refuses duplicates (TP-RD), so that once more is safe.
             Kind::Modem => (Concatenation::Udh, OnUnknown::RetryOnce, 60 * SECOND, 1),
@@ -240,6 +244,12 @@ impl Judge<'_> {
                 what,
             ),
             unknown_wait: self.duration(&at.key("unknown_wait"), &raw.unknown_wait, wait),
+            receipts: self.choice(
+                &at.key("receipts"),
+                raw.receipts.as_deref(),
+                &receipts,
+                Receipts::Wanted,
+            ),
             window: match kind {
                 // A modem does one thing at a time.
                 Kind::Modem => self.within(&at.key("window"), raw.window, 1, 1, window),

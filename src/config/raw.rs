@@ -230,8 +230,7 @@ shape! { /// `gateways[]`, the keys of all types together: which may stand where
         content_type: String, auth: Auth, success: Answer, permanent: Answer, temporary: Answer,
         message_id: MessageId, client_cert: serde_yaml::Value, ca: serde_yaml::Value, secret: Secret, allow_private: bool, preset: String,
         account: Spelled, token: Secret, api: String,
-        hours: serde_yaml::Value, encodings: serde_yaml::Value, receipts: serde_yaml::Value,
-        retries: serde_yaml::Value,
+        hours: serde_yaml::Value, encodings: serde_yaml::Value, receipts: String, retries: serde_yaml::Value,
     }
 }
 shape! { /// `gateways[].balance`

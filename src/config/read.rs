@@ -14,7 +14,7 @@ use super::problems::{At, Errors};
 use super::raw;
 
 /// Keys that are known only to be refused: nobody is told to write them.
-const LATER: [&str; 22] = [
+const LATER: [&str; 21] = [
     "users_csv",
     "users_ldap",
     "users_sql",
@@ -26,7 +26,6 @@ const LATER: [&str; 22] = [
     "daily_limit",
     "hours",
     "encodings",
-    "receipts",
     "retries",
     "hold",
     "archive",

@@ -24,8 +24,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::sms::{Attributes, Encoding, MessageId, Number, Receipt, Segment};
-use crate::store::{Kept, Received};
+use crate::sms::{Attributes, Encoding, MessageId, Number, Segment};
+use crate::store::{Kept, Received, Report};
 use crate::wire::pdu::Dcs;
 
 pub use self::memory::Memory;
@@ -45,6 +45,8 @@ pub struct Common {
     pub on_unknown: OnUnknown,
     /// How long to wait before `on_unknown` decides.
     pub unknown_wait: Duration,
+    /// When receipts are asked for.
+    pub receipts: Receipts,
     /// How many submissions may be open at a time.
     pub window: usize,
     /// Segments a second; `None`: as fast as it goes.
@@ -130,6 +132,18 @@ pub enum OnUnknown {
     RetryOnce,
     /// Send until it is known or too late.
     RetryUntilExpiry,
+}
+
+/// When a receipt is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Receipts {
+    /// For everything. A provider pushes them for everything.
+    Always,
+    /// When the sender wants to know, and when it can settle an outcome that nobody knows.
+    #[default]
+    Wanted,
+    /// Never.
+    Never,
 }
 
 /// One thing to send.
@@ -261,15 +275,9 @@ pub enum Event {
     },
     /// The network spoke of something it took.
     Receipt {
-        /// Which gateway.
-        gateway: String,
-        /// What the network calls it.
-        reference: String,
-        /// What it said.
-        receipt: Receipt,
-        /// When, by its own clock.
-        at: Option<Timestamp>,
-        /// Answers once it is durable.
+        /// What.
+        report: Box<Report>,
+        /// Answers once it is durable, or once it is certain that it is of nothing of ours.
         kept: oneshot::Sender<Kept>,
     },
     /// The network took what had an unknown outcome: its answer came too late.
@@ -406,6 +414,17 @@ pub trait Gateway: Send + Sync {
         Health::default()
     }
 
+    /// What the network will call this submission, when that is known before it goes: so its receipt is
+    /// known even if its answer never comes.
+    fn foretell(&self, _submission: &Submission) -> Option<String> {
+        None
+    }
+
+    /// Whether receipts that were asked for are handed on, so that somebody may wait for one.
+    fn reports(&self) -> bool {
+        false
+    }
+
     /// Sends one thing.
     async fn submit(&self, submission: Submission) -> Outcome;
 
@@ -425,6 +444,7 @@ pub(crate) mod tests {
             concat: Concatenation::Udh,
             on_unknown: OnUnknown::Report,
             unknown_wait: Duration::from_secs(60),
+            receipts: Default::default(),
             window: 1,
             throughput: None,
             limits: Limits::default(),

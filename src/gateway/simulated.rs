@@ -20,7 +20,7 @@ use super::{Body, Common, Event, Events, Gateway, Outcome, Status, Submission};
 use crate::sms::parameters::PayloadError;
 use crate::sms::segment::CutError;
 use crate::sms::{Encoding, Marks, Number, Party, Receipt, udh};
-use crate::store::{Content, Kept, Received};
+use crate::store::{Content, Kept, Received, Report};
 use crate::wire::pdu::Dcs;
 use crate::world::World;
 
@@ -230,11 +230,16 @@ impl Simulated {
         while let Some(reference) = to_report.recv().await {
             for attempt in 1..=RECEIPT_TRIES {
                 let (kept, answer) = oneshot::channel();
-                let event = Event::Receipt {
+                let report = Report {
                     gateway: self.common.id.clone(),
                     reference: reference.clone(),
+                    phones: Vec::new(),
                     receipt: Receipt::Delivered,
+                    submitted: None,
                     at: Some(self.world.now()),
+                };
+                let event = Event::Receipt {
+                    report: Box::new(report),
                     kept,
                 };
                 if events.send(event).await.is_err() {
@@ -268,6 +273,10 @@ impl Gateway for Simulated {
 
     fn status(&self) -> watch::Receiver<Status> {
         self.status.subscribe()
+    }
+
+    fn reports(&self) -> bool {
+        true
     }
 
     async fn submit(&self, submission: Submission) -> Outcome {
@@ -314,6 +323,7 @@ mod tests {
             concat: Concatenation::Udh,
             on_unknown: OnUnknown::Report,
             unknown_wait: Duration::ZERO,
+            receipts: Default::default(),
             window: 10,
             throughput: None,
             limits: Default::default(),
@@ -454,16 +464,10 @@ mod tests {
             panic!("no receipt")
         };
         drop(kept);
-        let Some(Event::Receipt {
-            reference,
-            receipt,
-            kept,
-            ..
-        }) = inbox.recv().await
-        else {
+        let Some(Event::Receipt { report, kept }) = inbox.recv().await else {
             panic!("no receipt")
         };
-        assert!(reference.starts_with("sim-") && receipt == Receipt::Delivered);
+        assert!(report.reference.starts_with("sim-") && report.receipt == Receipt::Delivered);
         kept.send(Kept::New).expect("waits");
 
         let text = "ž".repeat(100);

@@ -438,6 +438,7 @@ impl Inbound {
             // Asked later, it asks about nothing any more.
             expires: self.answer_deadline(now),
             warned: false,
+            awaited: None,
             error: None,
         };
         let until = now.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);

@@ -211,6 +211,7 @@ impl Outbound {
             next_attempt: now,
             expires: now + self.life(plan.validity),
             warned: false,
+            awaited: None,
             error: None,
         }
     }

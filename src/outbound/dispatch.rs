@@ -1,10 +1,9 @@
 //! From the queue to the gateways: lease, attempt on disk, submit, settle (durability W5–W8).
 //!
-//! One attempt at one part of one message at a time; a number has one attempt open at most, so its
-//! messages keep their order. A message that cannot go now is put back, never lost: the store knows it
-//! all the while.
+//! One attempt at one part of one message at a time; the store hands out one message a number at most, so
+//! its messages keep their order. A message that cannot go now is put back, one that waits for a gateway is
+//! parked until that has room; never lost: the store knows it all the while.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,39 +12,33 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::lane::{Lane, Place, Turn, locked};
+use super::lane::{Lane, Place, locked};
 use super::limits;
-use super::pace::Pace;
-use super::settle::{Consequences, later};
+use super::settle::{self, Consequences, later};
 use super::wishes::{MAX_VALIDITY, MIN_VALIDITY};
 use super::{Outbound, notify, plan};
 use crate::gateway::{
-    Body, Common, Concatenation, Concern, Gateway, OnUnknown, Outcome, Submission,
+    Body, Common, Concatenation, Concern, Gateway, OnUnknown, Outcome, Receipts, Status, Submission,
 };
 use crate::route::{self, Candidate, Choice, Wish};
 use crate::sms::parameters::Piece;
-use crate::sms::{Concat, MessageId, Number, Receipt, Segment, Shifts};
+use crate::sms::{Concat, MessageId, Segment, Shifts};
 use crate::store::{
-    Charge, Kept, Link, Message, Origin, OutMail, PartState, Queue, Settlement, State, StoreError,
+    Attempt, Charge, Link, Message, Origin, OutMail, Part, PartState, Queue, Settlement, State,
+    StoreError,
 };
 
-/// How many messages are looked at while no gateway is up, for their expiry and delay warnings.
+/// How many messages are looked at at a time for what needs no gateway: expiry, delay warnings, and what
+/// they wait for.
 const IDLE_BATCH: usize = 256;
-/// A look at what waits for a gateway or for its number's turn.
+/// A look at what has an attempt open that somebody else will settle.
 const RECHECK: Duration = Duration::from_secs(1);
-/// A look at what waits for its number's turn.
-const TURN: Duration = Duration::from_millis(50);
+/// The longest sleep when nothing is due: a clock may have been set, a day's limit be over.
+const LONGEST: Duration = Duration::from_secs(60);
 /// After a look that panicked: seldom, so that one bad message does not fill the log.
 const AFTER_PANIC: Duration = Duration::from_secs(600);
 /// What is on the wire at the end gets this long (faults.md F04).
 const DRAIN: Duration = Duration::from_secs(30);
-/// A receipt may be faster than the answer it belongs to; these are the looks for its message.
-const RECEIPT_LOOKS: [Duration; 4] = [
-    Duration::ZERO,
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
 
 /// Sends what is due.
 pub struct Dispatcher {
@@ -53,9 +46,6 @@ pub struct Dispatcher {
     lanes: Vec<Lane>,
     /// Gateways that are configured and not active: what is theirs waits for them.
     resting: Vec<String>,
-    /// Numbers with an attempt open.
-    busy: Mutex<HashSet<Number>>,
-    pace: Mutex<Pace>,
     /// How many times a lane was chosen. Held while one is, so that no two see the same place free.
     turns: Mutex<u64>,
 }
@@ -79,31 +69,40 @@ impl Dispatcher {
             outbound,
             lanes,
             resting,
-            busy: Mutex::new(HashSet::new()),
-            pace: Mutex::default(),
             turns: Mutex::default(),
         })
     }
 
     /// Sends until `stop`, then finishes what is on the wire. Ends early when the store is dead.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        self.outbound.join_all_reports().await?;
+        // Kept all the time: a change between two looks is seen in the second.
+        let statuses = self.lanes.iter().map(|lane| lane.gateway.status());
+        let mut statuses: Vec<_> = statuses.collect();
         let mut tasks = JoinSet::new();
         while !*stop.borrow() {
+            self.release();
+            let (store, now) = (&self.outbound.store, self.outbound.world.now());
+            let warn_after = self.outbound.settings.warn_after;
+            for message in store.lease_late(now, warn_after, IDLE_BATCH).await? {
+                let me = Arc::clone(&self);
+                tasks.spawn(async move { me.look_at(message.id, me.look_late(message)).await });
+            }
             let room = self.room();
             if room > 0 {
-                let now = self.outbound.world.now();
-                for message in self.outbound.store.lease_due(now, room).await? {
+                for message in store.lease_due(now, room).await? {
                     let (me, stop) = (Arc::clone(&self), stop.clone());
-                    tasks.spawn(async move { me.look_at(message, stop).await });
+                    tasks
+                        .spawn(async move { me.look_at(message.id, me.look(message, stop)).await });
                 }
             }
             tokio::select! {
-                () = self.outbound.wake.notified(), if self.room() > 0 => {}
+                () = self.outbound.wake.notified() => {}
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {
                     while tasks.try_join_next().is_some() {}
                 }
-                () = self.until_due(), if self.room() > 0 => {}
-                () = self.status_changed() => {}
+                () = self.until_due(room > 0) => {}
+                () = changed(&mut statuses) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -121,33 +120,38 @@ impl Dispatcher {
         }
     }
 
-    async fn until_due(&self) {
+    /// Lets those go on that wait for a gateway which has room now.
+    fn release(&self) {
         let now = self.outbound.world.now();
-        let wait = match self.outbound.store.next_due(Queue::Messages) {
-            Some(due) => due.duration_since(now).try_into().unwrap_or(Duration::ZERO),
-            None => Duration::from_secs(60),
-        };
-        // Never a tight loop, whatever the clock does.
-        tokio::time::sleep(wait.clamp(Duration::from_millis(5), Duration::from_secs(60))).await;
+        let rooms: Vec<_> = self.lanes.iter().map(|lane| lane.room(now)).collect();
+        if rooms.iter().all(|room| *room == 0) {
+            return;
+        }
+        for what in self.outbound.store.parked() {
+            let waited_for = |lane: &Lane| what.split(' ').any(|id| id == lane.common().id);
+            let lanes = self.lanes.iter().zip(&rooms);
+            let room = lanes
+                .filter(|(lane, _)| waited_for(lane))
+                .map(|(_, room)| room);
+            self.outbound.store.release(&what, room.sum());
+        }
     }
 
-    async fn status_changed(&self) {
-        let changes = self.lanes.iter().map(|lane| {
-            let mut status = lane.gateway.status();
-            async move { status.changed().await.is_ok() }.boxed()
-        });
-        let changes: Vec<_> = changes.collect();
-        if changes.is_empty() {
-            return std::future::pending().await;
-        }
-        futures_util::future::select_all(changes).await;
+    async fn until_due(&self, has_room: bool) {
+        let (store, now) = (&self.outbound.store, self.outbound.world.now());
+        let late = store.next_late(self.outbound.settings.warn_after);
+        let due = store.next_due(Queue::Messages).filter(|_| has_room);
+        let wait = match due.into_iter().chain(late).min() {
+            Some(due) => due.duration_since(now).try_into().unwrap_or(Duration::ZERO),
+            None => LONGEST,
+        };
+        // Never a tight loop, whatever the clock does.
+        tokio::time::sleep(wait.clamp(Duration::from_millis(5), LONGEST)).await;
     }
 
     /// Does for a leased message what is due. Whatever happens, the message is settled or put back.
-    async fn look_at(self: Arc<Self>, message: Message, stop: watch::Receiver<bool>) {
-        let id = message.id;
-        let looked = std::panic::AssertUnwindSafe(self.look(message, stop));
-        match looked.catch_unwind().await {
+    async fn look_at(&self, id: MessageId, look: impl Future<Output = Result<(), StoreError>>) {
+        match std::panic::AssertUnwindSafe(look).catch_unwind().await {
             Ok(Ok(())) => {}
             // The store says the same to everyone, and the process ends.
             Ok(Err(StoreError::Dead(_))) => {}
@@ -162,20 +166,65 @@ impl Dispatcher {
         }
     }
 
+    /// Sees to it that a message which waits ends in time, and that its sender hears of a delay.
+    async fn look_late(&self, mut message: Message) -> Result<(), StoreError> {
+        if message.state.is_final() {
+            return Ok(());
+        }
+        match self.lateness(&mut message) {
+            Some(then) => self.write(message, then).await,
+            None => {
+                let store = &self.outbound.store;
+                store.put_back(message.id, message.next_attempt);
+                Ok(())
+            }
+        }
+    }
+
+    /// What follows from the time it has waited.
+    fn lateness(&self, message: &mut Message) -> Option<Consequences> {
+        let (settings, now) = (&self.outbound.settings, self.outbound.world.now());
+        let late = message.created.saturating_add(settings.warn_after);
+        if now >= message.expires {
+            return Some(settings.expire(message));
+        }
+        if message.warned || late.is_ok_and(|late| now < late) {
+            return None;
+        }
+        message.warned = true;
+        Some(Consequences {
+            refund: None,
+            tell: Some(notify::Cause::Late),
+        })
+    }
+
     async fn look(
         &self,
         mut message: Message,
         stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         let (outbound, now) = (&self.outbound, self.outbound.world.now());
-        // A receipt for another part ended the lease; whoever has the attempt open settles it.
-        if message.parts.iter().any(is_handed) {
-            self.wait_for(&message, message.number.as_str(), RECHECK);
+        if message.state == State::Sent {
+            return self.look_for_word(message).await;
+        }
+        // Somebody was faster, an admin or a receipt.
+        if message.state.is_final() {
             return Ok(());
+        }
+        // Whoever has the attempt open settles it.
+        if message.parts.iter().any(is_handed) {
+            self.put_back(message.id, RECHECK);
+            return Ok(());
+        }
+        // A receipt that came while the attempt was open, and then the process ended.
+        let proven = |p: &Part| matches!(p.state, PartState::Unknown { .. }) && p.receipt.is_some();
+        if let Some(part) = message.parts.iter().position(proven) {
+            let then = outbound.settings.prove(&mut message, part, now);
+            return self.write(message, then).await;
         }
         if let Some((part, due, on_unknown)) = self.open_question(&message) {
             if now < due {
-                self.outbound.store.put_back(message.id, due);
+                outbound.store.put_back(message.id, due);
                 return Ok(());
             }
             let then = outbound
@@ -183,23 +232,13 @@ impl Dispatcher {
                 .give_up_waiting(&mut message, part, on_unknown, now);
             return self.write(message, then).await;
         }
-        if now >= message.expires {
-            let then = outbound.settings.expire(&mut message);
+        if let Some(then) = self.lateness(&mut message) {
             return self.write(message, then).await;
-        }
-        if !message.warned && now >= message.created + outbound.settings.warn_after {
-            message.warned = true;
-            let tell = Some(notify::Cause::Late);
-            return self
-                .write(message, Consequences { refund: None, tell })
-                .await;
         }
         match self.route(&message).await? {
             Way::To(place) => self.hand_over(message, place, stop).await,
             Way::Wait => {
-                let only = || message.gateways.join(" ");
-                let gateways = message.begun.clone().unwrap_or_else(only);
-                self.wait_for(&message, &gateways, RECHECK);
+                self.park(&message);
                 Ok(())
             }
             Way::Nowhere => {
@@ -207,6 +246,37 @@ impl Dispatcher {
                 self.write(message, then).await
             }
         }
+    }
+
+    /// A sender waits to hear that his message was delivered.
+    async fn look_for_word(&self, mut message: Message) -> Result<(), StoreError> {
+        let until = message.awaited.unwrap_or(jiff::Timestamp::MAX);
+        if self.outbound.world.now() < until {
+            self.outbound.store.put_back(message.id, until);
+            return Ok(());
+        }
+        let then = self.outbound.settings.overdue(&mut message);
+        self.write(message, then).await
+    }
+
+    /// Parks a message until one of the gateways has room that could take it.
+    fn park(&self, message: &Message) {
+        let only = &message.gateways;
+        let able = |lane: &&Lane| {
+            let id = &lane.common().id;
+            match &message.begun {
+                Some(begun) => begun == id,
+                None => (only.is_empty() || only.contains(id)) && !message.avoided.contains(id),
+            }
+        };
+        let able: Vec<&Lane> = self.lanes.iter().filter(able).collect();
+        let now = self.outbound.world.now();
+        if able.iter().any(|lane| lane.room(now) > 0) {
+            // It has got room this moment; or it refuses for a reason that its room does not tell.
+            return self.put_back(message.id, RECHECK);
+        }
+        let ids: Vec<&str> = able.iter().map(|lane| lane.common().id.as_str()).collect();
+        self.outbound.store.park(message.id, &ids.join(" "));
     }
 
     /// A part that may have been sent: which, until when to wait for news of it, and what then.
@@ -283,16 +353,12 @@ impl Dispatcher {
         place: Place<'_>,
         stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
-        if !locked(&self.busy).insert(message.number.clone()) {
-            self.wait_for(&message, message.number.as_str(), TURN);
-            return Ok(());
-        }
-        let turn = Turn {
-            busy: &self.busy,
-            number: message.number.clone(),
-        };
         let lane = place.0;
         let common = lane.common();
+        let Some(flight) = self.outbound.flights.begin(&message.number, &common.id) else {
+            self.put_back(message.id, RECHECK);
+            return Ok(());
+        };
         if message.begun.is_none() {
             message.parts = plan::parts(&message, common.concat);
         }
@@ -308,11 +374,14 @@ impl Dispatcher {
             return Ok(());
         }
         let now = self.outbound.world.now();
-        message.parts[part].state = PartState::Handed {
+        let submission = submission(&message, part, lane.gateway.as_ref(), now);
+        let attempt = Attempt {
             gateway: common.id.clone(),
             at: now,
+            reference: lane.gateway.foretell(&submission),
+            receipt: submission.receipt && lane.gateway.reports(),
         };
-        message.state = State::Sending;
+        settle::begin(&mut message, part, attempt);
         // An answer to a question of ours is an answer to nobody's mail.
         let link = (message.origin != Origin::default()).then(|| link(&message, common, now));
         let counts = self.counts(lane, &message, now);
@@ -327,7 +396,7 @@ impl Dispatcher {
                 ..
             }) => {
                 self.used_up(lane, account, &month, limit, now).await;
-                drop((turn, place));
+                drop((place, flight));
                 // To another gateway at once, or to wait like the rest.
                 self.put_back(message.id, Duration::ZERO);
                 return Ok(());
@@ -335,13 +404,20 @@ impl Dispatcher {
             Err(error) => return Err(error),
         };
         // The attempt is on disk: only now may an octet leave.
-        let outcome = submit(lane, submission(&message, part, common, now)).await;
+        let outcome = submit(lane, submission).await;
+        let reference = match &outcome {
+            Outcome::Accepted(reference) => reference.clone(),
+            _ => None,
+        };
         let uncount = match &outcome {
             Outcome::Refused { .. } => counts,
             Outcome::Accepted(_) | Outcome::Unknown(_) => Vec::new(),
         };
         self.settle(message, part, outcome, common, uncount).await?;
-        drop((turn, place));
+        if let Some(reference) = reference {
+            self.outbound.join_reports(&common.id, &reference).await?;
+        }
+        drop((place, flight));
         Ok(())
     }
 
@@ -412,13 +488,6 @@ impl Dispatcher {
         self.outbound.write(message, then).await
     }
 
-    /// Puts a message back that waits for `what`, with others perhaps.
-    fn wait_for(&self, message: &Message, what: &str, wait: Duration) {
-        let what = format!("{:?} {what}", message.class);
-        let at = locked(&self.pace).next(what, self.outbound.world.now(), wait);
-        self.outbound.store.put_back(message.id, at);
-    }
-
     fn put_back(&self, id: MessageId, wait: Duration) {
         self.outbound
             .store
@@ -472,36 +541,6 @@ impl Outbound {
         self.wake.notify_one();
         Ok(())
     }
-
-    /// Takes a network's word on something it took. `None`: it is not durable.
-    pub async fn receipt(&self, gateway: &str, reference: &str, receipt: Receipt) -> Option<Kept> {
-        for look in RECEIPT_LOOKS {
-            tokio::time::sleep(look).await;
-            match self.try_receipt(gateway, reference, receipt).await {
-                Ok(Some(kept)) => return Some(kept),
-                Ok(None) | Err(StoreError::Conflict(_)) => {}
-                Err(_) => return None,
-            }
-        }
-        // A receipt for what we never sent, or forgot: never a state of its own (threats T48).
-        tracing::info!(gw = gateway, event = "receipt-unmatched");
-        Some(Kept::Duplicate)
-    }
-
-    async fn try_receipt(
-        &self,
-        gateway: &str,
-        reference: &str,
-        receipt: Receipt,
-    ) -> Result<Option<Kept>, StoreError> {
-        let Some((mut message, part)) = self.store.by_reference(gateway, reference).await? else {
-            return Ok(None);
-        };
-        match self.settings.receipt(&mut message, part, receipt) {
-            Some(then) => self.write(message, then).await.map(|()| Some(Kept::New)),
-            None => Ok(Some(Kept::Duplicate)),
-        }
-    }
 }
 
 impl Outbound {
@@ -532,7 +571,24 @@ impl Outbound {
     }
 }
 
-fn is_handed(part: &crate::store::Part) -> bool {
+/// Ends when one of them changes; never, when none will.
+async fn changed(statuses: &mut [watch::Receiver<Status>]) {
+    let changes = statuses.iter_mut().map(|status| {
+        async move {
+            if status.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+        .boxed()
+    });
+    let changes: Vec<_> = changes.collect();
+    if changes.is_empty() {
+        return std::future::pending().await;
+    }
+    futures_util::future::select_all(changes).await;
+}
+
+fn is_handed(part: &Part) -> bool {
     matches!(part.state, PartState::Handed { .. })
 }
 
@@ -556,8 +612,14 @@ fn link(message: &Message, common: &Common, at: jiff::Timestamp) -> Link {
     }
 }
 
-fn submission(message: &Message, part: usize, common: &Common, now: jiff::Timestamp) -> Submission {
-    Submission {
+fn submission(
+    message: &Message,
+    part: usize,
+    gateway: &dyn Gateway,
+    now: jiff::Timestamp,
+) -> Submission {
+    let common = gateway.common();
+    let mut submission = Submission {
         id: message.id,
         part,
         number: message.number.clone(),
@@ -566,10 +628,19 @@ fn submission(message: &Message, part: usize, common: &Common, now: jiff::Timest
         repeat: message.parts[part].unknowns > 0,
         flash: message.flash,
         attributes: message.attributes,
-        receipt: message.confirm,
+        receipt: false,
         validity: Some(left(message, now)),
         sender_id: message.sender_id.clone(),
-    }
+    };
+    submission.receipt = match common.receipts {
+        Receipts::Always => true,
+        Receipts::Never => false,
+        // One whose reference is known beforehand settles an outcome that nobody knows (durability 2.5).
+        Receipts::Wanted => {
+            message.confirm || submission.repeat || gateway.foretell(&submission).is_some()
+        }
+    };
+    submission
 }
 
 /// How long the network may try: as long as we would, as far as it can be told.

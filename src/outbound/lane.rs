@@ -1,6 +1,5 @@
 //! A gateway as the dispatcher sees it: how much it has, and whether it takes more.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +8,6 @@ use tokio::time::Instant;
 
 use super::limits::Limit;
 use crate::gateway::{Common, Gateway, Status};
-use crate::sms::Number;
 
 /// A gateway and what it has to do.
 pub(super) struct Lane {
@@ -77,18 +75,6 @@ pub(super) struct Place<'a>(pub(super) &'a Lane);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A number's turn, given back likewise.
-pub(super) struct Turn<'a> {
-    pub(super) busy: &'a Mutex<HashSet<Number>>,
-    pub(super) number: Number,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        locked(self.busy).remove(&self.number);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Outbound`] is what the doors call. It decides who may send what to whom ([`plan`]), makes it
 //! durable before it says yes ([`accept`]), sends it ([`dispatch`]), records what became of it
-//! ([`settle`]) and tells the sender ([`notify`]).
+//! ([`settle`]), hears what the network says of it later ([`receipt`]) and tells the sender
+//! ([`notify`]).
 
 pub mod accept;
 pub mod alarm;
@@ -11,8 +12,8 @@ mod lane;
 pub mod limits;
 pub mod manage;
 pub mod notify;
-mod pace;
 pub mod plan;
+pub mod receipt;
 pub mod settle;
 pub mod wishes;
 
@@ -75,6 +76,8 @@ pub struct Outbound {
     pub writer: notify::Writer,
     /// What an admin is told.
     pub alarms: Arc<alarm::Alarms>,
+    /// The attempts that are open.
+    flights: receipt::Flights,
     wake: Arc<Notify>,
     wake_mail: Arc<Notify>,
 }
@@ -105,6 +108,7 @@ impl Outbound {
             world,
             writer,
             alarms: Arc::new(alarms),
+            flights: receipt::Flights::default(),
             wake,
             wake_mail,
         })

@@ -57,8 +57,12 @@ pub enum Cause {
     Unknown,
     /// Not sent yet.
     Late,
-    /// Sent, as asked.
+    /// Handed over, as asked; more will not be known.
     Confirmed,
+    /// Handed over, and still no word that it was delivered.
+    Overdue,
+    /// Delivered, as asked.
+    Delivered,
     /// Taken by the network, but it did not reach the phone.
     Undelivered,
 }
@@ -73,6 +77,8 @@ pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) ->
         Cause::Unknown => "SMS may not have been sent",
         Cause::Late => "SMS delayed",
         Cause::Confirmed => "SMS sent",
+        Cause::Overdue => "SMS sent, not yet delivered",
+        Cause::Delivered => "SMS delivered",
         Cause::Undelivered => "SMS not delivered",
     };
     let subject = match message.origin.subject.trim() {
@@ -86,10 +92,9 @@ pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) ->
             subject: &subject,
             text: &text,
             in_reply_to: message.origin.message_id.as_deref(),
-            fates: if cause == Cause::Confirmed {
-                &[]
-            } else {
-                &fates
+            fates: match cause {
+                Cause::Confirmed | Cause::Overdue | Cause::Delivered => &[],
+                _ => &fates,
             },
             original: Some(&original),
             ..blank
@@ -216,7 +221,7 @@ fn fate(message: &Message, cause: Cause) -> Fate {
             "the gateway did not say whether it was sent",
         ),
         Cause::Late => (Action::Delayed, "4.4.7", "no gateway has taken it yet"),
-        Cause::Confirmed => (Action::Relayed, "2.0.0", "sent"),
+        Cause::Confirmed | Cause::Overdue | Cause::Delivered => (Action::Relayed, "2.0.0", "sent"),
         Cause::Undelivered => (Action::Failed, "5.0.0", "the network could not deliver it"),
     };
     Fate {
@@ -244,13 +249,21 @@ fn letter(message: &Message, cause: Cause, reason: &str) -> String {
             shown(message.expires)
         ),
         Cause::Confirmed => format!(
-            "Your SMS to {number} was sent on {} in {}.",
+            "Your SMS to {number} was handed over to the network on {} in {}. Whether it reached the \
+             phone is not known: the network does not tell.",
             shown(last_sent(message)),
-            if message.segments == 1 {
-                "1 segment".into()
-            } else {
-                format!("{} segments", message.segments)
-            }
+            segments(message)
+        ),
+        Cause::Overdue => format!(
+            "Your SMS to {number} was handed over to the network on {} in {}. The network has not said \
+             yet that the phone has it; you will hear when it does.",
+            shown(last_sent(message)),
+            segments(message)
+        ),
+        Cause::Delivered => format!(
+            "Your SMS to {number} was delivered on {} in {}.",
+            shown(delivered(message)),
+            segments(message)
         ),
         Cause::Undelivered => {
             format!("Your SMS to {number} was sent, but did not reach the phone: {reason}.")
@@ -287,6 +300,18 @@ fn last_sent(message: &Message) -> Timestamp {
         _ => None,
     });
     times.max().unwrap_or(message.created)
+}
+
+fn delivered(message: &Message) -> Timestamp {
+    let times = message.parts.iter().filter_map(|part| part.receipt_at);
+    times.max().unwrap_or_else(|| last_sent(message))
+}
+
+fn segments(message: &Message) -> String {
+    match message.segments {
+        1 => "1 segment".to_owned(),
+        more => format!("{more} segments"),
+    }
 }
 
 fn shown(time: Timestamp) -> String {

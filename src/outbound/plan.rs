@@ -21,7 +21,7 @@ use crate::sms::numbered::numbered;
 use crate::sms::parameters::Piece;
 use crate::sms::segment::{self, Coding, CutError};
 use crate::sms::{Attributes, Class, Encoding, Number, Payload, Segment};
-use crate::store::{Message, Part, PartState};
+use crate::store::{Message, Part};
 
 /// All that decides: the configuration, ready to be asked.
 pub struct Planner {
@@ -486,13 +486,7 @@ pub fn parts(message: &Message, how: Concatenation) -> Vec<Part> {
         }
         Concatenation::Udh => segment_texts(message),
     };
-    let part = |text| Part {
-        text,
-        state: PartState::Queued,
-        receipt: None,
-        unknowns: 0,
-    };
-    texts.into_iter().map(part).collect()
+    texts.into_iter().map(Part::new).collect()
 }
 
 /// The SMS of a message of data, in order.

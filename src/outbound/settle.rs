@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::notify::Cause;
 use crate::gateway::{OnUnknown, Outcome, Refusal};
 use crate::sms::{Class, Receipt};
-use crate::store::{Charge, Message, PartState, State};
+use crate::store::{Attempt, Charge, Message, Part, PartState, Report, State};
 
 /// Section `queue` of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,9 @@ pub struct Settings {
 
 /// A gateway's throttling or a modem's repair: soon again, without counting.
 const SOON: Duration = Duration::from_secs(5);
+/// Attempts at a part that are remembered: an alarm is repeated for days when nobody knows, and receipts
+/// are of the last hours.
+const MAX_ATTEMPTS: usize = 8;
 /// What a provider may make us wait (faults.md F35).
 const MAX_AFTER: Duration = Duration::from_secs(3600);
 
@@ -62,14 +65,28 @@ impl Settings {
         };
         match outcome {
             Outcome::Accepted(reference) => {
-                message.begun = Some(gateway.clone());
-                message.parts[part].state = PartState::Sent {
-                    gateway,
+                let slot = &mut message.parts[part];
+                // From now on receipts name it so, whatever was foretold.
+                if let (Some(attempt), Some(_)) = (slot.attempts.last_mut(), &reference) {
+                    attempt.reference.clone_from(&reference);
+                }
+                slot.state = PartState::Sent {
+                    gateway: gateway.clone(),
                     reference,
                     at: now,
                 };
+                message.begun = Some(gateway);
                 message.error = None;
-                self.go_on(message)
+                self.go_on(message, now)
+            }
+            // The network spoke of it before the gateway did.
+            Outcome::Unknown(_) if message.parts[part].receipt.is_some() => {
+                self.prove(message, part, now)
+            }
+            Outcome::Refused { .. }
+                if message.parts[part].receipt.is_some() && message.parts[part].unknowns > 0 =>
+            {
+                self.prove(message, part, now)
             }
             Outcome::Unknown(reason) => {
                 message.error = Some(reason.clone());
@@ -85,7 +102,7 @@ impl Settings {
                 Consequences::default()
             }
             Outcome::Refused { class, reason } => {
-                message.parts[part].state = PartState::Queued;
+                take_back(&mut message.parts[part]);
                 message.error = Some(reason);
                 match class {
                     Refusal::Later { after, counts } => {
@@ -122,23 +139,54 @@ impl Settings {
     }
 
     /// A part was taken: on with the next, or done.
-    fn go_on(&self, message: &mut Message) -> Consequences {
-        if message
-            .parts
-            .iter()
-            .any(|p| !matches!(p.state, PartState::Sent { .. }))
-        {
+    fn go_on(&self, message: &mut Message, now: Timestamp) -> Consequences {
+        let is = |wanted: fn(&PartState) -> bool| message.parts.iter().any(|p| wanted(&p.state));
+        if is(|s| matches!(s, PartState::Handed { .. } | PartState::Unknown { .. })) {
+            return Consequences::default();
+        }
+        if is(|s| !matches!(s, PartState::Sent { .. })) {
             // Its turn was long ago: before whatever came meanwhile.
             let turn = message.created;
             requeue(message, turn);
             return Consequences::default();
         }
-        message.state = State::Sent;
-        // Receipts for the first parts may have come before the last part was taken.
-        let undelivered = believe_receipts(message);
         Consequences {
             refund: None,
-            tell: undelivered.or(message.confirm.then_some(Cause::Confirmed)),
+            tell: self.taken(message, now),
+        }
+    }
+
+    /// All parts were taken, and receipts for some may have come before: what to tell.
+    fn taken(&self, message: &mut Message, now: Timestamp) -> Option<Cause> {
+        message.state = State::Sent;
+        let asked = |p: &Part| p.attempts.last().is_some_and(|attempt| attempt.receipt);
+        match believe_receipts(message) {
+            Some(Cause::Delivered) | None if !message.confirm => None,
+            Some(cause) => Some(cause),
+            None if message.parts.iter().all(asked) => {
+                let until = now.saturating_add(self.warn_after);
+                message.awaited = Some(until.unwrap_or(Timestamp::MAX));
+                None
+            }
+            // Nobody will ever say more.
+            None => Some(Cause::Confirmed),
+        }
+    }
+
+    /// A part of which nobody knew whether it was sent turned out to have been: the network told of it.
+    pub fn prove(&self, message: &mut Message, part: usize, now: Timestamp) -> Consequences {
+        taken_after_all(&mut message.parts[part], now);
+        message.begun = gateway_of(&message.parts[part]).or(message.begun.take());
+        message.error = None;
+        self.go_on(message, now)
+    }
+
+    /// A sender has waited long enough for the word that it was delivered.
+    pub fn overdue(&self, message: &mut Message) -> Consequences {
+        message.awaited = Some(Timestamp::MAX);
+        Consequences {
+            refund: None,
+            tell: Some(Cause::Overdue),
         }
     }
 
@@ -187,13 +235,10 @@ impl Settings {
         if !waits || message.state.is_final() {
             return None;
         }
-        slot.state = PartState::Sent {
-            gateway: gateway.to_owned(),
-            reference: Some(reference.to_owned()),
-            at: now,
-        };
-        message.error = None;
-        Some(self.go_on(message))
+        if let Some(attempt) = slot.attempts.last_mut() {
+            attempt.reference = Some(reference.to_owned());
+        }
+        Some(self.prove(message, part, now))
     }
 
     /// No gateway can carry it.
@@ -213,43 +258,117 @@ impl Settings {
         &self,
         message: &mut Message,
         part: usize,
-        receipt: Receipt,
+        report: &Report,
+        now: Timestamp,
     ) -> Option<Consequences> {
         let slot = message.parts.get_mut(part)?;
         // The first last word stands: a network that flips it is only believed in its log line.
-        if receipt == Receipt::Pending || slot.receipt.is_some_and(|r| r != Receipt::Pending) {
+        if slot
+            .receipt
+            .is_some_and(|r| r.is_last() || r == report.receipt)
+        {
             return None;
         }
-        slot.receipt = Some(receipt);
-        if message.state != State::Sent {
-            return Some(Consequences::default());
+        let proves = match &slot.state {
+            PartState::Sent { .. } if !report.receipt.is_last() => return None,
+            PartState::Sent { .. } | PartState::Handed { .. } => false,
+            PartState::Unknown { .. } => true,
+            PartState::Queued | PartState::Failed { .. } if slot.unknowns > 0 => true,
+            // The gateway was sure that it did not go: somebody else's, then.
+            PartState::Queued | PartState::Failed { .. } => return None,
+        };
+        slot.receipt = Some(report.receipt);
+        slot.receipt_at = Some(report.at.unwrap_or(now));
+        if proves {
+            taken_after_all(slot, now);
         }
-        Some(Consequences {
-            refund: None,
-            tell: believe_receipts(message),
-        })
+        let all_taken = |m: &Message| {
+            let mut parts = m.parts.iter();
+            parts.all(|p| matches!(p.state, PartState::Sent { .. }))
+        };
+        let tell = match message.state {
+            State::Queued | State::Sending if proves => {
+                message.error = None;
+                return Some(self.go_on(message, now));
+            }
+            State::Sent => {
+                let owed = message.awaited.is_some();
+                let cause = believe_receipts(message);
+                cause.filter(|cause| owed || *cause != Cause::Delivered)
+            }
+            // The sender was told that it may have been sent; now it is known.
+            State::Unknown if proves && all_taken(message) => {
+                message.error = None;
+                self.taken(message, now)
+            }
+            _ => None,
+        };
+        Some(Consequences { refund: None, tell })
     }
 }
 
-/// Makes of a `Sent` message what the receipts for its parts say, and says what to tell.
+/// An attempt at a part begins: what receipts for it will be matched with.
+pub fn begin(message: &mut Message, part: usize, attempt: Attempt) {
+    let slot = &mut message.parts[part];
+    slot.state = PartState::Handed {
+        gateway: attempt.gateway.clone(),
+        at: attempt.at,
+    };
+    if slot.attempts.len() >= MAX_ATTEMPTS {
+        slot.attempts.remove(0);
+    }
+    slot.attempts.push(attempt);
+    message.state = State::Sending;
+}
+
+/// The gateway is sure that the attempt at it did not go.
+fn take_back(slot: &mut Part) {
+    slot.state = PartState::Queued;
+    slot.attempts.pop();
+    if slot.unknowns == 0 {
+        // So this was not of it.
+        slot.receipt = None;
+        slot.receipt_at = None;
+    }
+}
+
+/// Some attempt at it was taken.
+fn taken_after_all(slot: &mut Part, now: Timestamp) {
+    let attempt = slot.attempts.last();
+    let gateway = attempt.map(|attempt| attempt.gateway.clone());
+    let gateway = gateway.or_else(|| gateway_of(slot)).unwrap_or_default();
+    slot.state = PartState::Sent {
+        reference: attempt.and_then(|attempt| attempt.reference.clone()),
+        at: attempt.map_or(now, |attempt| attempt.at),
+        gateway,
+    };
+}
+
+fn gateway_of(slot: &Part) -> Option<String> {
+    match &slot.state {
+        PartState::Handed { gateway, .. }
+        | PartState::Sent { gateway, .. }
+        | PartState::Unknown { gateway, .. } => Some(gateway.clone()),
+        PartState::Queued | PartState::Failed { .. } => None,
+    }
+}
+
+/// Makes of a `Sent` message what the receipts for its parts say, and says what that is called.
 fn believe_receipts(message: &mut Message) -> Option<Cause> {
-    let failed = message.parts.iter().find_map(|p| match p.receipt {
-        Some(Receipt::Failed(code)) => Some(code),
-        _ => None,
-    });
-    if let Some(code) = failed {
-        message.state = State::Failed;
-        message.error = Some(format!("the network could not deliver it (status {code})"));
-        return Some(Cause::Undelivered);
-    }
-    if message
-        .parts
-        .iter()
-        .all(|p| p.receipt == Some(Receipt::Delivered))
-    {
-        message.state = State::Delivered;
-    }
-    None
+    let receipts = || message.parts.iter().map(|p| p.receipt);
+    let failure = receipts().find_map(|r| r?.failure());
+    let delivered = receipts().all(|r| r == Some(Receipt::Delivered));
+    let (state, cause) = match (failure, delivered) {
+        (Some(failure), _) => {
+            message.error = Some(failure);
+            (State::Failed, Cause::Undelivered)
+        }
+        (None, true) => (State::Delivered, Cause::Delivered),
+        (None, false) => return None,
+    };
+    message.state = state;
+    message.awaited = None;
+    Some(cause)
 }
 
 /// Ends a message that was not sent. The charge is given back only when no gateway may have taken
@@ -295,273 +414,4 @@ pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sms::{Encoding, MessageId, Number};
-    use crate::store::{Origin, Part};
-
-    fn settings() -> Settings {
-        Settings {
-            expire: SignedDuration::from_hours(120),
-            warn_after: SignedDuration::from_hours(4),
-            retry_first: Duration::from_secs(30),
-            retry_factor: 2.0,
-            retry_max: Duration::from_secs(3600),
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).expect("time")
-    }
-
-    /// Parts by letter: q queued, h handed, s sent, u unknown.
-    fn message(parts: &str) -> Message {
-        let gateway = || "hall".to_owned();
-        let state = |c| match c {
-            'h' => PartState::Handed {
-                gateway: gateway(),
-                at: at(0),
-            },
-            's' => PartState::Sent {
-                gateway: gateway(),
-                reference: Some("r".into()),
-                at: at(0),
-            },
-            'u' => PartState::Unknown {
-                gateway: gateway(),
-                at: at(0),
-                reason: "?".into(),
-            },
-            _ => PartState::Queued,
-        };
-        let part = |c| Part {
-            text: "x".into(),
-            state: state(c),
-            receipt: None,
-            unknowns: u32::from(c == 'u'),
-        };
-        Message {
-            id: MessageId::from_bytes([1; 16]),
-            revision: 3,
-            created: at(0),
-            origin: Origin::default(),
-            account: "ann@example.com".into(),
-            charge: Some(Charge {
-                account: "ann@example.com".into(),
-                month: "1970-01".into(),
-                segments: parts.len() as u32,
-                limit: 0,
-            }),
-            number: Number::from_network("+15551234567").expect("number"),
-            text: "x".repeat(parts.len()),
-            payload: None,
-            attributes: crate::sms::Attributes::default(),
-            encoding: Encoding::Gsm7,
-            segments: parts.len() as u8,
-            reference: 7,
-            flash: false,
-            confirm: true,
-            class: Class::Normal,
-            sender_id: None,
-            gateways: vec![],
-            in_order: false,
-            avoided: vec![],
-            state: State::Sending,
-            begun: parts.contains(['s', 'u']).then(gateway),
-            parts: parts.chars().map(part).collect(),
-            attempts: 0,
-            next_attempt: at(0),
-            expires: at(432_000),
-            warned: false,
-            error: None,
-        }
-    }
-
-    fn letters(message: &Message) -> String {
-        let letter = |p: &Part| match p.state {
-            PartState::Queued => 'q',
-            PartState::Handed { .. } => 'h',
-            PartState::Sent { .. } => 's',
-            PartState::Unknown { .. } => 'u',
-            PartState::Failed { .. } => 'f',
-        };
-        message.parts.iter().map(letter).collect()
-    }
-
-    fn shown(message: &Message, then: &Consequences) -> String {
-        let wait = message.next_attempt.as_second() - 100;
-        let due = if message.state.is_final() {
-            String::new()
-        } else {
-            format!(" in {wait}")
-        };
-        let refund = if then.refund.is_some() { " refund" } else { "" };
-        let tell = then
-            .tell
-            .map(|cause| format!(" tell {cause:?}"))
-            .unwrap_or_default();
-        format!(
-            "{} {}{due}{refund}{tell}",
-            letters(message),
-            message.state.name()
-        )
-    }
-
-    #[test]
-    fn an_outcome_becomes_a_state() {
-        let refused = |class| Outcome::Refused {
-            class,
-            reason: "why".into(),
-        };
-        let later = |after: Option<u64>, counts| {
-            refused(Refusal::Later {
-                after: after.map(Duration::from_secs),
-                counts,
-            })
-        };
-        let accepted = || Outcome::Accepted(Some("id".into()));
-        let unknown = || Outcome::Unknown("silence".into());
-        for (parts, attempts, outcome, expected) in [
-            ("h", 0, accepted(), "s sent tell Confirmed"),
-            ("hqq", 0, accepted(), "sqq queued in -100"),
-            ("ssh", 0, accepted(), "sss sent tell Confirmed"),
-            ("h", 0, later(None, true), "q queued in 30"),
-            ("h", 2, later(None, true), "q queued in 120"),
-            ("h", 50, later(None, true), "q queued in 3600"),
-            ("h", 0, later(Some(600), true), "q queued in 600"),
-            ("h", 0, later(Some(10), false), "q queued in 10"),
-            ("h", 0, later(Some(90_000), false), "q queued in 3600"),
-            ("h", 0, refused(Refusal::Link), "q queued in 5"),
-            ("h", 0, refused(Refusal::Route), "q queued in 0"),
-            (
-                "h",
-                0,
-                refused(Refusal::Never),
-                "f failed refund tell Failed",
-            ),
-            (
-                "h",
-                0,
-                refused(Refusal::Ours),
-                "f failed refund tell Failed",
-            ),
-            ("shq", 0, refused(Refusal::Never), "sff failed tell Failed"),
-            ("h", 0, unknown(), "u sending in 600"),
-            ("shq", 0, unknown(), "suq sending in 600"),
-        ] {
-            let mut message = message(parts);
-            message.attempts = attempts;
-            let part = parts.find('h').expect("an open attempt");
-            let wait = Duration::from_secs(600);
-            let then = settings().outcome(&mut message, part, outcome.clone(), wait, at(100), 1.0);
-            assert_eq!(shown(&message, &then), expected, "{parts} {outcome:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_repeated_as_the_admin_chose() {
-        use OnUnknown::{Report, RetryOnce, RetryUntilExpiry};
-        for (class, policy, unknowns, now, expected) in [
-            (Class::Normal, Report, 1, 100, "u unknown tell Unknown"),
-            (Class::Normal, RetryOnce, 1, 100, "q queued in 0"),
-            (Class::Normal, RetryOnce, 2, 100, "u unknown tell Unknown"),
-            (Class::Normal, RetryUntilExpiry, 3, 100, "q queued in 60"),
-            (
-                Class::Normal,
-                RetryUntilExpiry,
-                9,
-                432_000,
-                "u unknown tell Unknown",
-            ),
-            (Class::Alarm, Report, 1, 100, "q queued in 0"),
-            (Class::Alarm, Report, 50, 100, "q queued in 3600"),
-            (
-                Class::Bulk,
-                RetryUntilExpiry,
-                1,
-                100,
-                "u unknown tell Unknown",
-            ),
-        ] {
-            let mut message = message("u");
-            message.class = class;
-            message.parts[0].unknowns = unknowns;
-            let then = settings().give_up_waiting(&mut message, 0, policy, at(now));
-            assert_eq!(
-                shown(&message, &then),
-                expected,
-                "{class:?} {policy:?} {unknowns} {now}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_late_answer_settles_what_still_waits() {
-        for (parts, state, by, expected) in [
-            ("u", State::Sending, "hall", Some("s sent tell Confirmed")),
-            ("suq", State::Sending, "hall", Some("ssq queued in -100")),
-            ("u", State::Sending, "other", None),
-            ("u", State::Unknown, "hall", None),
-            ("q", State::Queued, "hall", None),
-            ("h", State::Sending, "hall", None),
-        ] {
-            let mut message = message(parts);
-            message.state = state;
-            let part = parts.find(['u', 'h']).unwrap_or(0);
-            let then = settings().late(&mut message, part, by, "17:1", at(100));
-            let then = then.map(|then| shown(&message, &then));
-            assert_eq!(then.as_deref(), expected, "{parts} {state:?} {by}");
-        }
-    }
-
-    #[test]
-    fn what_may_have_been_sent_never_ends_as_failed() {
-        let mut message = message("h");
-        message.parts[0].unknowns = 1;
-        message.begun = Some("hall".into());
-        let never = Outcome::Refused {
-            class: Refusal::Never,
-            reason: "barred".into(),
-        };
-        let then = settings().outcome(&mut message, 0, never, Duration::ZERO, at(100), 1.0);
-        assert_eq!(shown(&message, &then), "f unknown tell Unknown");
-    }
-
-    #[test]
-    fn receipts_that_came_before_the_last_part_was_taken_count() {
-        use Receipt::{Delivered, Failed};
-        for (first, expected) in [
-            (Delivered, "ss sent tell Confirmed"),
-            (Failed(70), "ss failed tell Undelivered"),
-        ] {
-            let mut message = message("sh");
-            message.state = State::Sending;
-            settings().receipt(&mut message, 0, first);
-            let outcome = Outcome::Accepted(Some("id".into()));
-            let then = settings().outcome(&mut message, 1, outcome, Duration::ZERO, at(100), 1.0);
-            assert_eq!(shown(&message, &then), expected, "{first:?}");
-        }
-    }
-
-    #[test]
-    fn receipts_change_what_was_sent_once() {
-        use Receipt::{Delivered, Failed, Pending};
-        for (parts, receipts, expected) in [
-            ("s", &[(0, Delivered)][..], "delivered"),
-            ("s", &[(0, Pending), (0, Delivered)], "delivered"),
-            ("ss", &[(0, Delivered)], "sent"),
-            ("ss", &[(0, Delivered), (1, Delivered)], "delivered"),
-            ("ss", &[(1, Failed(70)), (0, Delivered)], "failed"),
-            ("s", &[(0, Delivered), (0, Failed(70))], "delivered"),
-            ("s", &[(0, Failed(70)), (0, Delivered)], "failed"),
-            ("s", &[(7, Delivered)], "sent"),
-        ] {
-            let mut message = message(parts);
-            message.state = State::Sent;
-            for (part, receipt) in receipts {
-                settings().receipt(&mut message, *part, *receipt);
-            }
-            assert_eq!(message.state.name(), expected, "{parts} {receipts:?}");
-        }
-    }
-}
+mod tests;

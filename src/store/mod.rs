@@ -15,7 +15,7 @@ pub mod sled;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::sms::{
     Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt,
@@ -79,6 +79,9 @@ pub struct Message {
     pub expires: Timestamp,
     /// The sender knows that it is late.
     pub warned: bool,
+    /// The sender waits for the word that it was delivered; from this time on he is told once that there
+    /// is none yet. `Timestamp::MAX`: that was done.
+    pub awaited: Option<Timestamp>,
     /// The last reason why not, for people.
     pub error: Option<String>,
 }
@@ -153,8 +156,67 @@ pub struct Part {
     pub state: PartState,
     /// What the network said later.
     pub receipt: Option<Receipt>,
+    /// When, by the network's clock if it told.
+    pub receipt_at: Option<Timestamp>,
     /// How many attempts at it had an outcome that nobody knows.
     pub unknowns: u32,
+    /// Those that may have been sent, oldest first: what receipts are matched with. The last few only.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Part {
+    /// One that was not handed over.
+    pub fn new(text: String) -> Self {
+        Self {
+            text,
+            state: PartState::Queued,
+            receipt: None,
+            receipt_at: None,
+            unknowns: 0,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+/// One handing over of a part that may have been sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// To which gateway.
+    pub gateway: String,
+    /// When, before the first octet left.
+    pub at: Timestamp,
+    /// What the network calls it in receipts, as soon as that is known.
+    pub reference: Option<String>,
+    /// A receipt was asked for, and the gateway is one that hands them on.
+    pub receipt: bool,
+}
+
+/// What a network said of something it took, as a gateway handed it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The gateway.
+    pub gateway: String,
+    /// What it calls the submission.
+    pub reference: String,
+    /// What may be the phone, as the network writes it; empty: it does not tell.
+    pub phones: Vec<String>,
+    /// What it said.
+    pub receipt: Receipt,
+    /// When it took the submission, by its own clock.
+    pub submitted: Option<Timestamp>,
+    /// When it said so, by its own clock.
+    pub at: Option<Timestamp>,
+}
+
+/// A report that came before the submission it belongs to had a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlyReport {
+    /// Its name.
+    pub id: MessageId,
+    /// Since when.
+    pub kept: Timestamp,
+    /// What it says.
+    pub report: Report,
 }
 
 /// Where a part stands (durability 2.4).
@@ -497,11 +559,40 @@ pub trait Store: Send + Sync + 'static {
     /// Messages that are due, most urgent first, oldest first: `Queued`, or `Sending` with an outcome
     /// that was waited for long enough. They are the caller's until settled, put back or the process
     /// ends.
+    ///
+    /// Messages to one number form a line, the more urgent class first, then as they were created. Only
+    /// the first of a line is leased, and nobody while one of the line is the caller's, so they leave
+    /// in that order; a message of which nobody knows the outcome of two attempts is out of its line.
+    ///
+    /// Also messages that were sent and whose `awaited` is over.
     async fn lease_due(&self, now: Timestamp, max: usize) -> Result<Vec<Message>, StoreError>;
 
-    /// Gives a leased message back untouched, to be leased again at `at`. Not durable: after a
+    /// Gives a leased message back untouched, to be leased again at `at`, late or not. Not durable: after a
     /// restart it is due when it was.
     fn put_back(&self, id: MessageId, at: Timestamp);
+
+    /// Gives a leased message back untouched, not to be leased before somebody [`Store::release`]s those
+    /// that wait for `what`. It keeps its place in its line. Not durable, as `put_back`.
+    fn park(&self, id: MessageId, what: &str);
+
+    /// All that messages are parked for.
+    fn parked(&self) -> Vec<String>;
+
+    /// Ends the wait of up to `max` of those that are parked for `what`: the most urgent, oldest first.
+    fn release(&self, what: &str, max: usize);
+
+    /// Messages that have expired, or are older than `warn_after` and their sender does not know, whether
+    /// they are due, parked or behind others. An attempt that may have gone out is not among them. The
+    /// caller's as those of `lease_due`; not for sending.
+    async fn lease_late(
+        &self,
+        now: Timestamp,
+        warn_after: SignedDuration,
+        max: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+
+    /// When the next message will be among those.
+    fn next_late(&self, warn_after: SignedDuration) -> Option<Timestamp>;
 
     /// When the next of them that nobody holds will be due.
     fn next_due(&self, queue: Queue) -> Option<Timestamp>;
@@ -518,15 +609,26 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<u64, StoreError>;
 
     /// Writes what became of it. A message that is neither final nor held goes back to the queue. A
-    /// leased message that is settled is no longer leased. Returns its new revision.
+    /// leased message that is settled is no longer leased, but for one whose attempt is still open: that
+    /// is a receipt for another part of it. Returns its new revision.
     async fn settle(&self, now: Timestamp, settlement: Settlement) -> Result<u64, StoreError>;
 
-    /// The message and part that `gateway` calls `reference`.
+    /// The messages and parts that `gateway` calls `reference`, or has called so: the newest 64, newest
+    /// first. A modem counts to 255 and begins again.
     async fn by_reference(
         &self,
         gateway: &str,
         reference: &str,
-    ) -> Result<Option<(Message, usize)>, StoreError>;
+    ) -> Result<Vec<(Message, usize)>, StoreError>;
+
+    /// Keeps a report until the submission it belongs to has a reference.
+    async fn keep_report(&self, early: EarlyReport) -> Result<(), StoreError>;
+
+    /// Kept reports of what `gateway` calls `reference`, oldest first; `None`: all.
+    async fn reports(&self, of: Option<(&str, &str)>) -> Result<Vec<EarlyReport>, StoreError>;
+
+    /// Drops a kept report.
+    async fn drop_report(&self, early: EarlyReport) -> Result<(), StoreError>;
 
     /// One message.
     async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError>;

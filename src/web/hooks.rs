@@ -29,8 +29,8 @@ use super::{App, Shared, login};
 use crate::gateway::http::HookFields;
 use crate::gateway::{Event, Events};
 use crate::secret::Secret;
-use crate::sms::{Marks, Number, Receipt};
-use crate::store::{Content, Dedupe, Kept, Received};
+use crate::sms::{Marks, Number};
+use crate::store::{Content, Dedupe, Kept, Received, Report};
 use crate::world::World;
 use fields::{BadField, Coding, Fields, Push};
 
@@ -245,27 +245,26 @@ async fn take(
             }),
             kept,
         },
-        Push::Receipt { id, receipt, time } => receipt_event(gateway, id, receipt, time, kept),
+        Push::Receipt {
+            id,
+            phones,
+            receipt,
+            time,
+        } => Event::Receipt {
+            report: Box::new(Report {
+                gateway: gateway.to_owned(),
+                reference: id,
+                phones,
+                receipt,
+                submitted: None,
+                at: time,
+            }),
+            kept,
+        },
     };
     keep(&shared.state.events, event, answer).await?;
     let (content_type, body) = hook.fields.answer.clone();
     Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
-}
-
-fn receipt_event(
-    gateway: &str,
-    reference: String,
-    receipt: Receipt,
-    at: Option<Timestamp>,
-    kept: oneshot::Sender<Kept>,
-) -> Event {
-    Event::Receipt {
-        gateway: gateway.to_owned(),
-        reference,
-        receipt,
-        at,
-        kept,
-    }
 }
 
 async fn keep(

@@ -149,12 +149,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
                 limit: 0,
             }),
             number: Number::from_network("+15551234567").expect("number"),
-            parts: vec![Part {
-                text: text.clone(),
-                state: PartState::Queued,
-                receipt: None,
-                unknowns: 0,
-            }],
+            parts: vec![Part::new(text.clone())],
             text,
             payload: None,
             attributes: sms_milter::sms::Attributes::default(),
@@ -174,6 +169,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
             next_attempt: now,
             expires: now,
             warned: false,
+            awaited: None,
             error: None,
         },
     }

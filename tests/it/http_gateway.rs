@@ -37,6 +37,7 @@ fn common(concat: Concatenation) -> Common {
         concat,
         on_unknown: OnUnknown::Report,
         unknown_wait: Duration::from_secs(600),
+        receipts: Default::default(),
         window: 4,
         throughput: None,
         limits: Default::default(),

@@ -20,6 +20,7 @@ mod modem_line;
 mod mta;
 mod path;
 mod pdu_peers;
+mod receipts;
 mod sharing;
 mod sim;
 mod store;

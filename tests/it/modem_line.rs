@@ -47,6 +47,7 @@ fn settings(port: &str) -> Settings {
             concat: Concatenation::Udh,
             on_unknown: OnUnknown::RetryOnce,
             unknown_wait: Duration::from_secs(60),
+            receipts: Default::default(),
             window: 1,
             throughput: None,
             limits: Limits::default(),

@@ -206,7 +206,7 @@ fn verify(store: &SledStore, acks: &Acks) {
                 "message {n}"
             );
             let found = runtime.block_on(store.by_reference("modem0", &n.to_string()));
-            assert_eq!(found.expect("find").map(|f| f.0.id), Some(id(n)));
+            assert_eq!(found.expect("find").first().map(|f| f.0.id), Some(id(n)));
         }
         if step >= 3 {
             assert!(inbound.contains_key(&id(n)), "SMS {n} is lost");

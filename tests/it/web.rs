@@ -13,7 +13,7 @@ use sms_milter::gateway::simulated::Simulated;
 use sms_milter::gateway::{Body, Common, Concatenation, Event, Gateway, OnUnknown, Submission};
 use sms_milter::secret::Secret;
 use sms_milter::sms::{Encoding, MessageId, Number, Party, Receipt, Segment};
-use sms_milter::store::{Content, Kept, Received};
+use sms_milter::store::{Content, Kept, Received, Report};
 use sms_milter::web::{HookSettings, WebState, serve};
 use sms_milter::world::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +36,7 @@ struct Options {
 struct Web {
     address: SocketAddr,
     kept: Arc<Mutex<Vec<Received>>>,
-    receipts: Arc<Mutex<Vec<(String, Receipt)>>>,
+    receipts: Arc<Mutex<Vec<Report>>>,
     simulated: Arc<Simulated>,
     client: reqwest::Client,
     stop: watch::Sender<bool>,
@@ -55,6 +55,7 @@ fn lab() -> Common {
         concat: Concatenation::Udh,
         on_unknown: OnUnknown::Report,
         unknown_wait: Duration::ZERO,
+        receipts: Default::default(),
         window: 4,
         throughput: None,
         limits: Default::default(),
@@ -146,16 +147,8 @@ impl Web {
                             let _ = kept.send(Kept::New);
                         }
                     }
-                    Event::Receipt {
-                        reference,
-                        receipt,
-                        kept,
-                        ..
-                    } => {
-                        receipts
-                            .lock()
-                            .expect("receipts")
-                            .push((reference, receipt));
+                    Event::Receipt { report, kept } => {
+                        receipts.lock().expect("receipts").push(*report);
                         let _ = kept.send(Kept::New);
                     }
                     _ => {}
@@ -289,18 +282,26 @@ async fn receipts() {
     let failed = web.post(
         "/hooks/twilio?pass=s3cret",
         FORM,
-        "MessageSid=SM1&MessageStatus=undelivered&error=30003&SmsStatus=undelivered",
+        "MessageSid=SM1&MessageStatus=undelivered&error=30003&To=%2B15551234567&From=%2B15550001111",
     );
     assert_eq!(
         answer(failed).await,
         (200, "<Response></Response>".to_owned())
     );
     let receipts = web.receipts.lock().expect("receipts").clone();
+    let told: Vec<_> = receipts
+        .iter()
+        .map(|r| (r.reference.as_str(), r.receipt, r.phones.join(" ")))
+        .collect();
     assert_eq!(
-        receipts,
+        told,
         [
-            ("abc".to_owned(), Receipt::Delivered),
-            ("SM1".to_owned(), Receipt::Failed(30003)),
+            ("abc", Receipt::Delivered, String::new()),
+            (
+                "SM1",
+                Receipt::GivenUp(30003),
+                "+15551234567 +15550001111".to_owned()
+            ),
         ]
     );
 }

@@ -29,7 +29,9 @@ use reqwest::header::{
 };
 use tokio::sync::watch;
 
-use crate::gateway::{Body, Common, Events, Gateway, Outcome, Refusal, Status, Submission};
+use crate::gateway::{
+    Body, Common, Events, Gateway, Outcome, Receipts, Refusal, Status, Submission,
+};
 use crate::sms::{Encoding, udh};
 use crate::wire::pdu;
 use crate::wire::template::{Data, Template, Values};
@@ -214,6 +216,11 @@ impl Gateway for Http {
 
     fn status(&self) -> watch::Receiver<Status> {
         self.health.status.subscribe()
+    }
+
+    /// Only the admin knows whether the provider pushes them.
+    fn reports(&self) -> bool {
+        self.settings.common.receipts == Receipts::Always
     }
 
     async fn submit(&self, submission: Submission) -> Outcome {

@@ -362,6 +362,7 @@ mod tests {
             concat: Concatenation::Provider,
             on_unknown: OnUnknown::Report,
             unknown_wait: Duration::from_secs(600),
+            receipts: Default::default(),
             window: 1,
             throughput: None,
             limits: Default::default(),

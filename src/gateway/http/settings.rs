@@ -299,6 +299,7 @@ mod tests {
             concat,
             on_unknown: OnUnknown::Report,
             unknown_wait: Duration::ZERO,
+            receipts: Default::default(),
             window: 1,
             throughput: None,
             limits: Default::default(),

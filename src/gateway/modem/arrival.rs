@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::sms::{Marks, Number, Party, Receipt};
-use crate::store::{Content, Dedupe, Received};
+use crate::sms::{Marks, Number, Party};
+use crate::store::{Content, Dedupe, Received, Report};
 use crate::wire::pdu::{self, Body, Deliver, Pdu};
 
 /// A PDU that comes again within this time is the same SMS: deletions that failed, modems that both
@@ -33,22 +33,21 @@ pub(super) struct Reader<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) enum Arrival {
     Sms(Box<Received>),
-    Receipt {
-        reference: String,
-        receipt: Receipt,
-        at: Option<Timestamp>,
-    },
+    Receipt(Box<Report>),
 }
 
 impl Reader<'_> {
     pub(super) fn read(&self, octets: &[u8]) -> Arrival {
         let content = match pdu::decode(&pdu::hex(octets)) {
             Ok(Pdu::StatusReport(report)) => {
-                return Arrival::Receipt {
+                return Arrival::Receipt(Box::new(Report {
+                    gateway: self.gateway.to_owned(),
                     reference: reference(report.reference, &report.to),
+                    phones: vec![report.to.to_string()],
                     receipt: report.receipt(),
+                    submitted: report.timestamp.time(),
                     at: report.discharged.time(),
-                };
+                }));
             }
             Ok(Pdu::Deliver(deliver)) => self.sms(deliver),
             Ok(Pdu::Submit(_)) => Content::Undecodable {
@@ -112,7 +111,8 @@ impl Reader<'_> {
 }
 
 /// How a segment is named to the store: TP-MR and the last digits of its number, because a receipt
-/// names the phone as its network writes it, with the country or without. `17:1234567`.
+/// names the phone as its network writes it, with the country or without. `17:1234567`. It comes again
+/// with the 256th segment: the time of the submission tells which is meant (`outbound::receipt`).
 pub(super) fn reference(mr: u8, to: &Party) -> String {
     const DIGITS: usize = 7;
     let written = to.to_string();
@@ -124,7 +124,7 @@ pub(super) fn reference(mr: u8, to: &Party) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sms::{Concat, Encoding, Segment, Shifts};
+    use crate::sms::{Concat, Encoding, Receipt, Segment, Shifts};
     use crate::wire::pdu::{Content as UserData, Dcs, Stamp, StatusReport};
 
     fn number(text: &str) -> Number {
@@ -216,15 +216,20 @@ mod tests {
         let own = number("+15550002222");
         let phone = Party::Number(number("+15551234567"));
         let stamp = Stamp([0; 7]);
-        let report = StatusReport::new(17, phone.clone(), stamp, stamp, 0x45);
+        let taken = Timestamp::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50);
+        let taken_at = Stamp::new(taken, 4).expect("stamp");
+        let report = StatusReport::new(17, phone.clone(), taken_at, stamp, 0x45);
         let octets = pdu::octets_of(&report.encode().expect("pdu").hex).expect("hex");
         assert_eq!(
             reader(None, &own).read(&octets),
-            Arrival::Receipt {
+            Arrival::Receipt(Box::new(Report {
+                gateway: "hall".into(),
                 reference: "17:1234567".into(),
+                phones: vec!["+15551234567".into()],
                 receipt: Receipt::Failed(0x45),
+                submitted: Some(taken),
                 at: None
-            }
+            }))
         );
         assert_eq!(
             reference(17, &phone),

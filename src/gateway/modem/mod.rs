@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use self::arrival::reference;
 pub use self::balance::Balance;
 use self::identity::Identity;
 pub use self::identity::{Wanted, WantedSim, about, sim_id};
@@ -33,6 +34,7 @@ use self::submission::Refusals;
 use super::drive::Line;
 use super::{Common, Events, Gateway, Health, Memory, Outcome, Refusal, Status, Submission};
 use crate::secret::Secret;
+use crate::sms::Party;
 use crate::sms::number::{Number, masked};
 use crate::wire::at::codes::Feature;
 use crate::wire::at::{self, At, InitLine, MAX_WAITING, Memory as Storage, Pin};
@@ -121,6 +123,8 @@ pub struct Modem {
     nearly_full: AtomicBool,
     /// When the modem was last told to start anew; the next line must not do it at once.
     restarted: Lock<Option<std::time::Instant>>,
+    /// The modem puts a TP-MR of its own in place of ours.
+    counts_itself: AtomicBool,
 }
 
 /// A submission on its way to the line, and who waits for it.
@@ -160,6 +164,7 @@ impl Modem {
             refusals: Lock::default(),
             nearly_full: AtomicBool::new(false),
             restarted: Lock::default(),
+            counts_itself: AtomicBool::new(false),
         })
     }
 
@@ -294,6 +299,17 @@ impl Gateway for Modem {
     fn health(&self) -> Health {
         let health = self.health.lock();
         health.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// TP-MR is ours to choose, until a modem turns out to count by itself.
+    fn foretell(&self, submission: &Submission) -> Option<String> {
+        let phone = Party::Number(submission.number.clone());
+        let own = self.counts_itself.load(Ordering::Relaxed);
+        (!own).then(|| reference(submission.reference, &phone))
+    }
+
+    fn reports(&self) -> bool {
+        true
     }
 
     async fn submit(&self, submission: Submission) -> Outcome {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Settings;
 use super::identity::Identity;
@@ -21,6 +21,14 @@ const ASKING: Duration = Duration::from_secs(8);
 
 /// For each answer, and for the SIM of a modem that starts.
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// A port that another gateway has is tried again: when modems have changed names, each gateway finds
+/// out about its own port in a second or two, and then leaves it.
+const AGAIN: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 /// The right to a port, until it is dropped. There is one for each port in this process, whatever
 /// names the port has.
@@ -81,25 +89,33 @@ pub(super) async fn find(
     is_ours: impl Fn(&Identity) -> bool,
 ) -> Option<Port> {
     let mut seen = HashSet::from([real(&settings.device)]);
-    for device in world.dial.ports() {
-        if !seen.insert(real(&device)) {
-            continue;
+    let mut ports = world.dial.ports();
+    ports.retain(|device| seen.insert(real(device)));
+    for wait in AGAIN {
+        sleep(wait).await;
+        let mut taken = Vec::new();
+        for device in ports {
+            let Ok(port) = open(world, &device, settings.baud).await else {
+                taken.push(device);
+                continue;
+            };
+            let Port { stream, claim, .. } = port;
+            let identity = ask(at, stream).await;
+            if !identity.is_some_and(|identity| is_ours(&identity)) {
+                continue;
+            }
+            // The claim stays, so that nobody comes between.
+            if let Ok(stream) = world.dial.serial(&device, settings.baud).await {
+                return Some(Port {
+                    device,
+                    stream,
+                    claim,
+                });
+            }
         }
-        let Ok(port) = open(world, &device, settings.baud).await else {
-            continue;
-        };
-        let Port { stream, claim, .. } = port;
-        let identity = ask(at, stream).await;
-        if !identity.is_some_and(|identity| is_ours(&identity)) {
-            continue;
-        }
-        // The claim stays, so that nobody comes between.
-        if let Ok(stream) = world.dial.serial(&device, settings.baud).await {
-            return Some(Port {
-                device,
-                stream,
-                claim,
-            });
+        ports = taken;
+        if ports.is_empty() {
+            break;
         }
     }
     None

@@ -340,6 +340,7 @@ impl<'a> Session<'a> {
         };
         let asked = job.submission.reference;
         if mr.is_some_and(|mr| mr != asked) {
+            self.modem.counts_itself.store(true, Ordering::Relaxed);
             debug!(
                 gw = self.modem.id(),
                 "the modem counts references by itself: a repeat cannot be told apart"
@@ -458,17 +459,7 @@ impl<'a> Session<'a> {
         let (kept, answer) = oneshot::channel();
         let event = match reader.read(pdu) {
             Arrival::Sms(received) => Event::Received { received, kept },
-            Arrival::Receipt {
-                reference,
-                receipt,
-                at,
-            } => Event::Receipt {
-                gateway: self.modem.id().to_owned(),
-                reference,
-                receipt,
-                at,
-                kept,
-            },
+            Arrival::Receipt(report) => Event::Receipt { report, kept },
         };
         let events = self.events.clone();
         self.arrivals.push(Box::pin(async move {

@@ -17,6 +17,7 @@ fn gateway(id: &str, rate: f64) -> Common {
         concat: Concatenation::Udh,
         on_unknown: OnUnknown::Report,
         unknown_wait: Duration::from_secs(600),
+        receipts: Default::default(),
         window: 1,
         throughput: None,
         limits: Default::default(),

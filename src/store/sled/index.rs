@@ -4,80 +4,80 @@
 //! take back. Leases are only here: they end with the process, as the lock on the store proves that
 //! nobody else has any.
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::sms::{Class, MessageId};
+use super::lines::Lines;
+use crate::sms::{Class, MessageId, Number};
 use crate::store::{Counts, InboundState, State};
 
-/// Ids in the order of their priority.
-#[derive(Debug)]
-struct Queue<P> {
-    due: BTreeSet<(P, MessageId)>,
-    waiting: HashMap<MessageId, P>,
-    leased: HashMap<MessageId, P>,
+/// Ids in the order of when they are due.
+#[derive(Debug, Default)]
+struct Queue {
+    due: BTreeSet<(Timestamp, MessageId)>,
+    waiting: HashMap<MessageId, Timestamp>,
+    leased: HashSet<MessageId>,
 }
 
-impl<P> Default for Queue<P> {
-    fn default() -> Self {
-        Self {
-            due: BTreeSet::new(),
-            waiting: HashMap::new(),
-            leased: HashMap::new(),
-        }
-    }
-}
-
-impl<P: Ord + Copy> Queue<P> {
+impl Queue {
     fn remove(&mut self, id: MessageId) {
         self.leased.remove(&id);
-        if let Some(priority) = self.waiting.remove(&id) {
-            self.due.remove(&(priority, id));
+        if let Some(due) = self.waiting.remove(&id) {
+            self.due.remove(&(due, id));
         }
     }
 
-    fn schedule(&mut self, id: MessageId, priority: P) {
+    fn schedule(&mut self, id: MessageId, due: Timestamp) {
         self.remove(id);
-        self.waiting.insert(id, priority);
-        self.due.insert((priority, id));
+        self.waiting.insert(id, due);
+        self.due.insert((due, id));
     }
 
-    /// Takes up to `max` ids with priorities in `from..=to`, in order.
-    fn lease(&mut self, from: P, to: P, max: usize, into: &mut Vec<MessageId>) {
+    /// Takes those that are due by `now`, in order, until there are `max`.
+    fn lease(&mut self, now: Timestamp, max: usize, into: &mut Vec<MessageId>) {
         while into.len() < max {
-            let least = (from, MessageId::from_bytes([0; 16]));
-            let most = (to, MessageId::from_bytes([0xff; 16]));
-            let Some(&(priority, id)) = self.due.range(least..=most).next() else {
+            let Some(&(_, id)) = self.due.first().filter(|(due, _)| *due <= now) else {
                 return;
             };
             self.remove(id);
-            self.leased.insert(id, priority);
+            self.leased.insert(id);
             into.push(id);
         }
     }
 
-    fn first_from(&self, from: P) -> Option<P> {
-        let least = (from, MessageId::from_bytes([0; 16]));
-        let mut range = self.due.range((Bound::Included(least), Bound::Unbounded));
-        range.next().map(|(priority, _)| *priority)
+    fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
     }
 }
 
 /// Where a message stands, as far as the queue is concerned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Standing {
     /// Its state.
     pub state: State,
     /// Its urgency.
     pub class: Class,
+    /// Its line.
+    pub number: Number,
+    /// Its place in the line.
+    pub created: Timestamp,
     /// Not before.
     pub next_attempt: Timestamp,
+    /// Not after.
+    pub expires: Timestamp,
+    /// Its sender knows that it is late.
+    pub warned: bool,
+    /// An attempt is open, or its outcome is waited for.
+    pub open: bool,
+    /// It is out of its line.
+    pub aside: bool,
+    /// It was sent, and its sender waits for word until then.
+    pub awaited: Option<Timestamp>,
 }
 
 /// What a durable batch changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Effect {
     /// A message.
     Message {
@@ -108,20 +108,27 @@ pub enum Effect {
         /// Whether it is, and when it is due; `None`: gone.
         is: Option<(bool, Timestamp)>,
     },
+    /// An early report.
+    Report {
+        /// It came, or it went.
+        more: bool,
+    },
 }
 
 /// The index. Most urgent class first, then the oldest among those that are due.
 #[derive(Debug, Default)]
 pub struct Index {
-    messages: Queue<(Class, Timestamp)>,
-    inbound: Queue<Timestamp>,
-    mails: Queue<Timestamp>,
+    messages: Lines,
+    /// Messages that were sent, by when their senders have waited long enough for word of them.
+    awaited: Queue,
+    inbound: Queue,
+    mails: Queue,
+    /// How many early reports there are.
+    reports: u64,
     /// Messages whose attempt was open when the process before ended, by the revision it left.
     stopped: HashMap<MessageId, u64>,
     counts: Counts,
 }
-
-const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
 
 impl Index {
     /// Follows a durable batch.
@@ -166,6 +173,7 @@ impl Index {
                     _ => self.mails.remove(id),
                 }
             }
+            Effect::Report { more } => step(&mut self.reports, more),
         }
     }
 
@@ -176,7 +184,7 @@ impl Index {
         is: Option<Standing>,
         stays_leased: bool,
     ) {
-        for (state, more) in [(was, false), (is.map(|i| i.state), true)] {
+        for (state, more) in [(was, false), (is.as_ref().map(|i| i.state), true)] {
             let Some(state) = state else { continue };
             let count = self.counts.messages.entry(state).or_default();
             step(count, more);
@@ -185,16 +193,23 @@ impl Index {
             }
         }
         self.stopped.remove(&id);
+        self.awaited.remove(id);
         match is {
             Some(s) if matches!(s.state, State::Queued | State::Sending) => {
-                let priority = (s.class, s.next_attempt);
-                if stays_leased && self.messages.leased.contains_key(&id) {
-                    self.messages.leased.insert(id, priority);
+                if stays_leased && self.messages.is_leased(id) {
+                    self.messages.follow(id, s);
                 } else {
-                    self.messages.schedule(id, priority);
+                    let at = s.next_attempt;
+                    self.messages.schedule(id, s, at);
                 }
             }
-            _ => self.messages.remove(id),
+            is => {
+                self.messages.remove(id);
+                let awaited = is.and_then(|s| s.awaited);
+                if let Some(at) = awaited.filter(|at| *at < Timestamp::MAX) {
+                    self.awaited.schedule(id, at);
+                }
+            }
         }
     }
 
@@ -203,8 +218,7 @@ impl Index {
     pub fn stopped(&mut self, id: MessageId, revision: u64, standing: Standing) {
         self.stopped.insert(id, revision);
         if standing.state != State::Held {
-            let at_once = (standing.class, Timestamp::MIN);
-            self.messages.schedule(id, at_once);
+            self.messages.schedule(id, standing, Timestamp::MIN);
         }
     }
 
@@ -215,54 +229,84 @@ impl Index {
 
     /// Takes messages that are due.
     pub fn lease_messages(&mut self, now: Timestamp, max: usize) -> Vec<MessageId> {
-        let mut ids = Vec::new();
-        for class in CLASSES {
-            let (from, to) = ((class, Timestamp::MIN), (class, now));
-            self.messages.lease(from, to, max, &mut ids);
-        }
+        let mut ids = self.messages.lease(now, max);
+        self.awaited.lease(now, max, &mut ids);
         ids
+    }
+
+    /// Takes messages that are late.
+    pub fn lease_late(
+        &mut self,
+        now: Timestamp,
+        warn_after: SignedDuration,
+        max: usize,
+    ) -> Vec<MessageId> {
+        self.messages.lease_late(now, warn_after, max)
+    }
+
+    /// When the next will be late.
+    pub fn next_late(&self, warn_after: SignedDuration) -> Option<Timestamp> {
+        self.messages.next_late(warn_after)
     }
 
     /// Takes received SMS that are due.
     pub fn lease_inbound(&mut self, now: Timestamp, max: usize) -> Vec<MessageId> {
         let mut ids = Vec::new();
-        self.inbound.lease(Timestamp::MIN, now, max, &mut ids);
+        self.inbound.lease(now, max, &mut ids);
         ids
     }
 
     /// Takes mails that are due.
     pub fn lease_mails(&mut self, now: Timestamp, max: usize) -> Vec<MessageId> {
         let mut ids = Vec::new();
-        self.mails.lease(Timestamp::MIN, now, max, &mut ids);
+        self.mails.lease(now, max, &mut ids);
         ids
     }
 
     /// Ends a lease; nothing when it has ended.
     pub fn put_back(&mut self, id: MessageId, at: Timestamp) {
-        if let Some((class, _)) = self.messages.leased.get(&id).copied() {
-            self.messages.schedule(id, (class, at));
+        self.messages.put_back(id, at);
+        if self.awaited.leased.contains(&id) {
+            self.awaited.schedule(id, at);
         }
+    }
+
+    /// Ends a lease until those that wait for `what` are released.
+    pub fn park(&mut self, id: MessageId, what: &str) {
+        self.messages.park(id, what);
+    }
+
+    /// All that messages are parked for.
+    pub fn parked(&self) -> Vec<String> {
+        self.messages.parked()
+    }
+
+    /// Ends the wait of those that are parked for `what`.
+    pub fn release(&mut self, what: &str, max: usize) {
+        self.messages.release(what, max);
     }
 
     /// Whether the dispatcher holds it.
     pub fn is_leased(&self, id: MessageId) -> bool {
-        self.messages.leased.contains_key(&id)
+        self.messages.is_leased(id)
     }
 
     /// The earliest time at which anything in a queue that nobody holds is due.
     pub fn next_due(&self, queue: crate::store::Queue) -> Option<Timestamp> {
         use crate::store::Queue;
         match queue {
-            Queue::Messages => CLASSES
-                .iter()
-                .filter_map(|&class| {
-                    let first = self.messages.first_from((class, Timestamp::MIN))?;
-                    (first.0 == class).then_some(first.1)
-                })
-                .min(),
-            Queue::Inbound => self.inbound.first_from(Timestamp::MIN),
-            Queue::Mails => self.mails.first_from(Timestamp::MIN),
+            Queue::Messages => {
+                let (queued, sent) = (self.messages.next_due(), self.awaited.next_due());
+                queued.into_iter().chain(sent).min()
+            }
+            Queue::Inbound => self.inbound.next_due(),
+            Queue::Mails => self.mails.next_due(),
         }
+    }
+
+    /// Whether there are early reports.
+    pub fn has_reports(&self) -> bool {
+        self.reports > 0
     }
 
     /// How much there is.
@@ -291,15 +335,26 @@ mod tests {
         Timestamp::from_second(second).expect("time")
     }
 
+    fn standing(n: u8, class: Class, second: i64) -> Standing {
+        Standing {
+            state: State::Queued,
+            class,
+            number: Number::from_network(&format!("+1555{n:07}")).expect("number"),
+            created: at(0),
+            next_attempt: at(second),
+            expires: at(1000),
+            warned: false,
+            open: false,
+            aside: false,
+            awaited: None,
+        }
+    }
+
     fn message(index: &mut Index, n: u8, class: Class, second: i64) {
         index.apply(Effect::Message {
             id: id(n),
             was: None,
-            is: Some(Standing {
-                state: State::Queued,
-                class,
-                next_attempt: at(second),
-            }),
+            is: Some(standing(n, class, second)),
             stays_leased: false,
         });
     }
@@ -329,8 +384,8 @@ mod tests {
         message(&mut index, 1, Class::Normal, 100);
         let standing = Standing {
             state: State::Sending,
-            class: Class::Normal,
-            next_attempt: at(100),
+            open: true,
+            ..standing(1, Class::Normal, 100)
         };
         index.stopped(id(1), 4, standing);
         assert!(index.was_stopped(id(1), 4) && !index.was_stopped(id(1), 5));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::sms::{MessageId, Number};
-use crate::store::Link;
+use crate::store::{Attempt, EarlyReport, Link};
 
 /// The row about all rows: epoch, sequence, count and sum. It is not counted itself.
 pub const META: &[u8] = b"\0meta";
@@ -33,11 +33,13 @@ pub enum Kind {
     Mail,
     /// What a part of ours remembers.
     Note,
+    /// A report that came before its submission had a reference.
+    Report,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::Inbound,
         Kind::Mail,
         Kind::Note,
+        Kind::Report,
     ];
 
     /// The first octet of its keys.
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Inbound => b'B',
             Kind::Mail => b'O',
             Kind::Note => b'N',
+            Kind::Report => b'P',
         }
     }
 
@@ -76,6 +80,7 @@ impl Kind {
             Kind::Inbound => "inbound",
             Kind::Mail => "mail",
             Kind::Note => "note",
+            Kind::Report => "report",
         }
     }
 
@@ -116,9 +121,32 @@ pub fn seen(key: &[u8; 32]) -> Vec<u8> {
     named(Kind::Seen, key)
 }
 
-/// The key of a gateway's reference.
+/// What the keys of a gateway's reference begin with. Stores of versions before had one row a reference,
+/// under this key alone.
 pub fn reference(gateway: &str, reference: &str) -> Vec<u8> {
     named(Kind::Reference, &hash(&[gateway, reference]))
+}
+
+/// The key of a gateway's reference to an attempt at a part. Those to one reference sort by time.
+pub fn named_part(attempt: &Attempt, reference: &str, id: MessageId, part: usize) -> Vec<u8> {
+    let mut key = self::reference(&attempt.gateway, reference);
+    key.extend(sorting(attempt.at));
+    key.extend(id.as_bytes());
+    // A text has at most 255 parts (TS 23.040 §9.2.3.24.1).
+    key.push(part as u8);
+    key
+}
+
+/// What the keys of early reports of a reference begin with.
+pub fn reports(gateway: &str, reference: &str) -> Vec<u8> {
+    named(Kind::Report, &hash(&[gateway, reference]))
+}
+
+/// The key of an early report. Those of one reference sort by when they came.
+pub fn report(early: &EarlyReport) -> Vec<u8> {
+    let mut key = reports(&early.report.gateway, &early.report.reference);
+    key.extend(early.id.as_bytes());
+    key
 }
 
 /// The key of an account's month.
@@ -143,10 +171,13 @@ pub fn link(link: &Link) -> Vec<u8> {
 /// Where the links of a phone begin that are as old as `since`.
 pub fn links(phone: &Number, since: Timestamp) -> Vec<u8> {
     let mut key = links_of(phone);
-    // With the sign bit turned, times before 1970 sort before the others.
-    let micros = (since.as_microsecond() as u64) ^ (1 << 63);
-    key.extend(micros.to_be_bytes());
+    key.extend(sorting(since));
     key
+}
+
+/// Octets that sort as times do: with the sign bit turned, those before 1970 sort before the others.
+fn sorting(time: Timestamp) -> [u8; 8] {
+    ((time.as_microsecond() as u64) ^ (1 << 63)).to_be_bytes()
 }
 
 /// What the links of a phone begin with.

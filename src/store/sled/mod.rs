@@ -7,7 +7,7 @@
 //! * [`frame`], [`anchor`], [`open`]: every row is checked, none can vanish or fall back in silence.
 //! * [`spool`]: what is too large for a row.
 //! * [`guard`]: one process, room on the disk.
-//! * [`records`], [`keys`]: the format. [`verbs`], [`index`]: what it means. [`dump`]: the way out.
+//! * [`records`], [`keys`]: the format. [`verbs`], [`index`], [`lines`]: what it means. [`dump`]: the way out.
 //!
 //! MUST: answer only what is on the disk. MAY NOT: be upgraded (`=0.34.7`) without its crash suite;
 //! call `flush_async`, which dead-locks; write from any other thread.
@@ -21,6 +21,7 @@ pub mod frame;
 pub mod guard;
 pub mod index;
 pub mod keys;
+pub mod lines;
 pub mod open;
 pub mod records;
 pub mod shared;
@@ -36,7 +37,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use self::keys::Kind;
@@ -47,8 +48,8 @@ use self::txn::Txn;
 use self::verbs::{Age, Arrival, Posting};
 use self::writer::{Job, MAX_WAITING};
 use super::{
-    Charge, Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage,
-    Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
+    NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
 };
 use crate::sms::{MessageId, Number};
 
@@ -62,6 +63,10 @@ const MAX_FORGOTTEN: usize = 65_536;
 
 /// Rows that one transaction of `prune` deletes: the mails in between shall not wait.
 const PRUNE: usize = 256;
+
+/// Parts that one reference leads to: a modem that sends 1,000 SMS a day to one number gives it each
+/// reference 4 times.
+const MAX_NAMED: usize = 64;
 
 /// Where the store is, and what it must have room for.
 #[derive(Clone, Debug)]
@@ -180,6 +185,25 @@ impl SledStore {
         Ok(value)
     }
 
+    /// Takes messages. Nothing is awaited, so that a caller that goes away cannot take leases with it.
+    /// What is in the index is durable.
+    fn lease(
+        &self,
+        take: impl FnOnce(&mut index::Index) -> Vec<MessageId>,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.shared.read(|| {
+            let ids = take(&mut self.shared.index());
+            let mut taken = Vec::with_capacity(ids.len());
+            for id in ids {
+                let found = message(&self.shared, id)?;
+                // A change that is applied and not yet durable may have ended it: the index follows, and
+                // with it the lease ends.
+                taken.extend(found.filter(|m| !m.state.is_final() || m.awaited.is_some()));
+            }
+            Ok(taken)
+        })
+    }
+
     /// Writes rows as they are: for imports.
     async fn load(&self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
         let load = move |txn: &mut Txn<'_>| {
@@ -265,16 +289,32 @@ impl Store for SledStore {
     }
 
     async fn lease_due(&self, now: Timestamp, max: usize) -> Result<Vec<Message>, StoreError> {
-        // Nothing is awaited, so that a caller that goes away cannot take leases with it. What is
-        // in the index is durable.
-        self.shared.read(|| {
-            let ids = self.shared.index().lease_messages(now, max);
-            let mut due = Vec::with_capacity(ids.len());
-            for id in ids {
-                due.extend(message(&self.shared, id)?);
-            }
-            Ok(due)
-        })
+        self.lease(|index| index.lease_messages(now, max))
+    }
+
+    async fn lease_late(
+        &self,
+        now: Timestamp,
+        warn_after: SignedDuration,
+        max: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.lease(|index| index.lease_late(now, warn_after, max))
+    }
+
+    fn next_late(&self, warn_after: SignedDuration) -> Option<Timestamp> {
+        self.shared.index().next_late(warn_after)
+    }
+
+    fn park(&self, id: MessageId, what: &str) {
+        self.shared.index().park(id, what);
+    }
+
+    fn parked(&self) -> Vec<String> {
+        self.shared.index().parked()
+    }
+
+    fn release(&self, what: &str, max: usize) {
+        self.shared.index().release(what, max);
     }
 
     fn put_back(&self, id: MessageId, at: Timestamp) {
@@ -307,19 +347,62 @@ impl Store for SledStore {
         &self,
         gateway: &str,
         reference: &str,
-    ) -> Result<Option<(Message, usize)>, StoreError> {
-        let key = keys::reference(gateway, reference);
+    ) -> Result<Vec<(Message, usize)>, StoreError> {
+        let prefix = keys::reference(gateway, reference);
         let find = move |shared: &Shared| {
-            let Some(payload) = shared.payload(&key)? else {
-                return Ok(None);
-            };
-            let named = records::decode_named(&payload);
-            let named = named.map_err(|e| format!("{} {e}", describe(&key)))?;
-            let message = message(shared, named.id)?;
-            let message = message.filter(|m| named.part < m.parts.len());
-            Ok(message.map(|m| (m, named.part)))
+            let mut named = Vec::new();
+            shared.scan(&prefix, true, |key, payload| {
+                let row = records::decode_named(payload);
+                let row = row.map_err(|e| format!("{} {e}", describe(key)))?;
+                // Attempts at one part follow each other.
+                if named.last() != Some(&(row.id, row.part)) {
+                    named.push((row.id, row.part));
+                }
+                Ok(named.len() < MAX_NAMED)
+            })?;
+            let mut found = Vec::with_capacity(named.len());
+            for (id, part) in named {
+                let message = message(shared, id)?;
+                found.extend(message.filter(|m| part < m.parts.len()).map(|m| (m, part)));
+            }
+            Ok(found)
         };
         self.read(find).await
+    }
+
+    async fn keep_report(&self, early: EarlyReport) -> Result<(), StoreError> {
+        let keep = move |txn: &mut Txn<'_>| {
+            txn.need_room()?;
+            verbs::keep_report(txn, &early);
+            Ok(())
+        };
+        self.submit(keep).await
+    }
+
+    async fn reports(&self, of: Option<(&str, &str)>) -> Result<Vec<EarlyReport>, StoreError> {
+        self.shared.alive()?;
+        if !self.shared.index().has_reports() {
+            return Ok(Vec::new());
+        }
+        let prefix = match of {
+            Some((gateway, reference)) => keys::reports(gateway, reference),
+            None => Kind::Report.prefix().to_vec(),
+        };
+        let list = move |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&prefix, false, |key, payload| {
+                let early = records::decode_report(payload);
+                found.push(early.map_err(|e| format!("{} {e}", describe(key)))?);
+                Ok(true)
+            })?;
+            Ok(found)
+        };
+        self.read(list).await
+    }
+
+    async fn drop_report(&self, early: EarlyReport) -> Result<(), StoreError> {
+        self.submit(move |txn| verbs::drop_report(txn, &early))
+            .await
     }
 
     async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
@@ -585,6 +668,43 @@ mod tests {
         assert_eq!(store.counts().await, Err(dead.clone()));
         assert_eq!(store.lease_due(Timestamp::MAX, 1).await, Err(dead));
         store.forget(vec![[0; 32]]);
+    }
+
+    #[tokio::test]
+    async fn references_of_versions_before_are_found() {
+        let (_dir, store) = open();
+        let id = MessageId::from_bytes([1; 16]);
+        // As version 0.1.0 wrote it, before attempts had a place.
+        let json = r#"{"touched":"2027-01-15T08:00:00Z","id":"01010101-0101-0101-0101-010101010101",
+            "revision":2,"created":"2027-01-15T08:00:00Z","origin":{"queue_id":null,"recipient":"",
+            "message_id":null,"subject":"","report_to":null},"account":"","charge":null,
+            "number":"+15551234567","text":"x","encoding":"gsm7","segments":1,"reference":7,
+            "flash":false,"confirm":false,"class":"normal","sender_id":null,"gateways":[],
+            "in_order":false,"avoided":[],"state":"sent","begun":"hall","parts":[{"text":"x",
+            "state":{"sent":{"gateway":"hall","reference":"17","at":"2027-01-15T08:00:00Z"}},
+            "receipt":{"failed":70},"unknowns":0}],"attempts":0,
+            "next_attempt":"2027-01-15T08:00:00Z","expires":"2027-01-15T08:00:00Z","warned":false,
+            "error":null}"#;
+        let named = records::Named {
+            gateway: "hall".into(),
+            reference: "17".into(),
+            id,
+            part: 0,
+        };
+        let write = store.submit(move |txn| {
+            let message = [&[records::VERSION], json.as_bytes()].concat();
+            txn.put(keys::message(id), message);
+            let key = keys::reference("hall", "17");
+            txn.put(key, records::encode_named(&named));
+            Ok(())
+        });
+        write.await.expect("written");
+        let found = store.by_reference("hall", "17").await.expect("found");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0.parts[0].attempts, []);
+        let old = store.prune(Timestamp::MAX, Timestamp::MAX).await;
+        assert_eq!(old, Ok(2), "the message and its reference");
+        assert_eq!(store.by_reference("hall", "17").await, Ok(vec![]));
     }
 
     #[tokio::test]

@@ -548,7 +548,7 @@ fn enter_index(index: &mut Index, row: &Row) {
             index.apply(Effect::Message {
                 id,
                 was: None,
-                is: Some(standing),
+                is: Some(standing.clone()),
                 stays_leased: false,
             });
             if verbs::is_open(&kept.value) {
@@ -565,6 +565,7 @@ fn enter_index(index: &mut Index, row: &Row) {
             was: None,
             is: Some((queued.undeliverable, queued.next_attempt)),
         }),
+        Row::Report(_) => index.apply(Effect::Report { more: true }),
         Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) | Row::Note(_) => {}
     }
 }

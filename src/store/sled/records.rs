@@ -18,9 +18,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::keys::Kind;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
 use crate::store::{
-    Content, Dedupe, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail, Received,
+    Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail,
+    Received, Report,
 };
 
+use self::message::{ReceiptRow, receipt_row};
 pub use self::message::{decode_message, encode_message};
 
 /// The version of all records.
@@ -105,6 +107,8 @@ pub enum Row {
     Mail(Box<QueuedMail>),
     /// See [`Kind::Note`].
     Note(Note),
+    /// See [`Kind::Report`].
+    Report(EarlyReport),
 }
 
 /// Reads a payload of any kind.
@@ -118,6 +122,7 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Inbound => Row::Inbound(Box::new(decode_inbound(payload)?)),
         Kind::Mail => Row::Mail(Box::new(decode_mail(payload)?)),
         Kind::Note => Row::Note(decode_note(payload)?),
+        Kind::Report => Row::Report(decode_report(payload)?),
     })
 }
 
@@ -306,6 +311,50 @@ pub fn decode_named(payload: &[u8]) -> Result<Named, Damage> {
         reference: row.reference.into_owned(),
         id: row.id.0,
         part: row.part,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReportRow<'a> {
+    id: Id,
+    kept: At,
+    gateway: Text<'a>,
+    reference: Text<'a>,
+    phones: Cow<'a, [String]>,
+    receipt: ReceiptRow,
+    submitted: Option<At>,
+    at: Option<At>,
+}
+
+/// The payload of an early report.
+pub fn encode_report(early: &EarlyReport) -> Vec<u8> {
+    let report = &early.report;
+    encode(&ReportRow {
+        id: Id(early.id),
+        kept: At(early.kept),
+        gateway: text(&report.gateway),
+        reference: text(&report.reference),
+        phones: Cow::Borrowed(&report.phones),
+        receipt: receipt_row(report.receipt),
+        submitted: report.submitted.map(At),
+        at: report.at.map(At),
+    })
+}
+
+/// Reads what [`encode_report`] made.
+pub fn decode_report(payload: &[u8]) -> Result<EarlyReport, Damage> {
+    let row: ReportRow<'static> = parse(payload)?;
+    Ok(EarlyReport {
+        id: row.id.0,
+        kept: row.kept.0,
+        report: Report {
+            gateway: row.gateway.into_owned(),
+            reference: row.reference.into_owned(),
+            phones: row.phones.into_owned(),
+            receipt: row.receipt.into(),
+            submitted: row.submitted.map(|at| at.0),
+            at: row.at.map(|at| at.0),
+        },
     })
 }
 

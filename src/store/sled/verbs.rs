@@ -2,7 +2,7 @@
 //!
 //! A verb that answers with an error has changed nothing: the writer takes back what it staged.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::index::{Effect, Standing};
 use super::keys;
@@ -11,9 +11,9 @@ use super::shared::describe;
 use super::txn::Txn;
 use crate::sms::MessageId;
 use crate::store::{
-    Charge, Dedupe, Inbound, InboundOutcome, InboundState, Kept as Reception, Link, MailOutcome,
-    Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received, Settlement, State,
-    StoreError, Taken,
+    Attempt, Charge, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState, Kept as Reception,
+    Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received,
+    Settlement, State, StoreError, Taken,
 };
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
@@ -183,11 +183,7 @@ impl Change {
         }
     }
 
-    fn write(
-        self,
-        txn: &mut Txn<'_>,
-        stays_leased: bool,
-    ) -> Result<(Message, Message), StoreError> {
+    fn write(self, txn: &mut Txn<'_>, stays_leased: bool) -> Result<Message, StoreError> {
         let id = self.message.id;
         let key = keys::message(id);
         let before = match fetch(txn, &key, records::decode_message)? {
@@ -195,14 +191,63 @@ impl Change {
             _ => return Err(StoreError::Conflict(id)),
         };
         txn.put(key, self.payload);
+        rename(txn, &before, &self.message);
         txn.effect(Effect::Message {
             id,
             was: Some(before.state),
             is: Some(standing(&self.message)),
             stays_leased,
         });
-        Ok((before, self.message))
+        Ok(self.message)
     }
+}
+
+/// What a gateway calls a part: one of its attempts, with the reference.
+type Name<'a> = (usize, &'a Attempt, &'a str);
+
+fn names(message: &Message) -> impl Iterator<Item = Name<'_>> {
+    let parts = message.parts.iter().enumerate();
+    parts.flat_map(|(part, p)| {
+        let named = p.attempts.iter();
+        named.filter_map(move |attempt| Some((part, attempt, attempt.reference.as_deref()?)))
+    })
+}
+
+/// Makes the rows of references those of the message as it is now.
+fn rename(txn: &mut Txn<'_>, before: &Message, message: &Message) {
+    let same = |a: &Name<'_>, b: &Name<'_>| {
+        (a.0, &a.1.gateway, a.1.at, a.2) == (b.0, &b.1.gateway, b.1.at, b.2)
+    };
+    for old in names(before).filter(|old| !names(message).any(|new| same(old, &new))) {
+        txn.delete(keys::named_part(old.1, old.2, message.id, old.0));
+    }
+    for new in names(message).filter(|new| !names(before).any(|old| same(&old, new))) {
+        let (part, attempt, reference) = new;
+        let named = Named {
+            gateway: attempt.gateway.clone(),
+            reference: reference.to_owned(),
+            id: message.id,
+            part,
+        };
+        let key = keys::named_part(attempt, reference, message.id, part);
+        txn.put(key, records::encode_named(&named));
+    }
+}
+
+/// See `Store::keep_report`.
+pub fn keep_report(txn: &mut Txn<'_>, early: &EarlyReport) {
+    txn.put(keys::report(early), records::encode_report(early));
+    txn.effect(Effect::Report { more: true });
+}
+
+/// See `Store::drop_report`.
+pub fn drop_report(txn: &mut Txn<'_>, early: &EarlyReport) -> Result<(), StoreError> {
+    let key = keys::report(early);
+    if txn.get(&key)?.is_some() {
+        txn.delete(key);
+        txn.effect(Effect::Report { more: false });
+    }
+    Ok(())
 }
 
 /// See `Store::begin_attempt`.
@@ -215,7 +260,7 @@ pub fn begin(
     for count in counts {
         spend(txn, count)?;
     }
-    let (_, message) = change.write(txn, true)?;
+    let message = change.write(txn, true)?;
     if let Some(link) = link {
         txn.put(keys::link(&link), records::encode_link(&link));
     }
@@ -229,32 +274,9 @@ pub fn settle(
     back: Vec<Charge>,
     mails: Vec<Posting>,
 ) -> Result<u64, StoreError> {
-    let (before, message) = change.write(txn, false)?;
-    for (part, after) in message.parts.iter().enumerate() {
-        let PartState::Sent {
-            gateway,
-            reference: Some(reference),
-            ..
-        } = &after.state
-        else {
-            continue;
-        };
-        if before
-            .parts
-            .get(part)
-            .is_some_and(|p| p.state == after.state)
-        {
-            continue;
-        }
-        let named = Named {
-            gateway: gateway.clone(),
-            reference: reference.clone(),
-            id: message.id,
-            part,
-        };
-        let key = keys::reference(gateway, reference);
-        txn.put(key, records::encode_named(&named));
-    }
+    // Whoever has the attempt open will settle it, and holds it until then.
+    let stays_leased = is_open(&change.message);
+    let message = change.write(txn, stays_leased)?;
     for back in &back {
         refund(txn, back)?;
     }
@@ -373,6 +395,9 @@ pub fn settle_mail(
     }
 }
 
+/// An early report is of use while an answer is outstanding, which no gateway leaves so for an hour.
+const REPORT_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
 /// What `prune` deletes, told again in the transaction that does it.
 #[derive(Clone, Copy, Debug)]
 pub struct Age {
@@ -396,6 +421,10 @@ impl Age {
             Row::Inbound(i) => i.value.state == InboundState::Done && i.touched < self.before,
             Row::Known(known) => known.until <= self.now,
             Row::Link(link) => link.at < self.before,
+            Row::Report(early) => {
+                let before = self.now.saturating_sub(REPORT_KEPT);
+                early.kept < before.unwrap_or(Timestamp::MIN)
+            }
             Row::Counter(counter) => is_day(&counter.month) && counter.month < self.day(),
             // References go with their message; months, mails and notes stay.
             Row::Named(_) | Row::Mail(_) | Row::Note(_) => false,
@@ -428,6 +457,7 @@ pub fn drop_old(txn: &mut Txn<'_>, age: Age, keys: Vec<Vec<u8>>) -> Result<u64, 
                 was: Some(kept.value.state),
                 is: None,
             }),
+            records::Row::Report(_) => txn.effect(Effect::Report { more: false }),
             _ => {}
         }
         txn.delete(key);
@@ -445,6 +475,10 @@ fn drop_references(txn: &mut Txn<'_>, kept: &Kept<Message>) -> Result<u64, Store
         stays_leased: false,
     });
     let mut dropped = 0;
+    for (part, attempt, reference) in names(message) {
+        txn.delete(keys::named_part(attempt, reference, message.id, part));
+        dropped += 1;
+    }
     for part in &message.parts {
         let PartState::Sent {
             gateway,
@@ -454,8 +488,8 @@ fn drop_references(txn: &mut Txn<'_>, kept: &Kept<Message>) -> Result<u64, Store
         else {
             continue;
         };
+        // As versions before named it. The reference may have become another message's.
         let key = keys::reference(gateway, reference);
-        // A modem counts to 255 and begins again: the reference may be another message's by now.
         let named = fetch(txn, &key, records::decode_named)?;
         if named.is_some_and(|n| n.id == message.id) {
             txn.delete(key);
@@ -478,10 +512,24 @@ pub fn write_note(txn: &mut Txn<'_>, about: &str, note: &Note) -> Result<(), Sto
 
 /// How a message stands in the queue.
 pub fn standing(message: &Message) -> Standing {
+    let open = |p: &crate::store::Part| {
+        matches!(
+            p.state,
+            PartState::Handed { .. } | PartState::Unknown { .. }
+        )
+    };
     Standing {
         state: message.state,
         class: message.class,
+        number: message.number.clone(),
+        created: message.created,
         next_attempt: message.next_attempt,
+        expires: message.expires,
+        warned: message.warned,
+        open: message.parts.iter().any(open),
+        // It has held up the others for as long as an outcome may be waited for.
+        aside: message.parts.iter().any(|p| p.unknowns > 1),
+        awaited: message.awaited.filter(|_| message.state == State::Sent),
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Push {
     Sms(Sms),
     Receipt {
         id: String,
+        /// Either may be the phone: providers do not agree on whose view they tell.
+        phones: Vec<String>,
         receipt: Receipt,
         time: Option<Timestamp>,
     },
@@ -148,8 +150,14 @@ impl Fields {
         };
         if let Some(receipt) = self.receipt(names)? {
             let id = id.ok_or_else(|| bad(&names.id, "missing; a receipt needs it"))?;
+            let phones = [&names.to, &names.from].into_iter();
+            let phones = phones.filter_map(|name| self.get(name).map(str::trim));
             return Ok(Push::Receipt {
                 id: id.to_owned(),
+                phones: phones
+                    .filter(|phone| !phone.is_empty())
+                    .map(|phone| phone.chars().take(MAX_ID).collect())
+                    .collect(),
                 receipt,
                 time,
             });
@@ -211,7 +219,7 @@ impl Fields {
             "" | "received" => Ok(None),
             "delivered" | "read" => Ok(Some(Receipt::Delivered)),
             "failed" | "undelivered" | "undeliverable" | "expired" | "rejected" | "canceled"
-            | "cancelled" | "deleted" => Ok(Some(Receipt::Failed(code()))),
+            | "cancelled" | "deleted" => Ok(Some(Receipt::GivenUp(code()))),
             "sent" | "sending" | "queued" | "accepted" | "scheduled" | "buffered" | "pending"
             | "processed" | "enroute" | "unknown" => Ok(Some(Receipt::Pending)),
             // Of a message it may say anything; better a message too many than one lost.
@@ -431,7 +439,7 @@ mod tests {
             "",
             "status=FAILED&id=abc&error=30003",
             "",
-            "abc Failed(30003)",
+            "abc GivenUp(30003)",
         );
         check("", "status=sent&id=abc", "", "abc Pending");
         check("", "status=received&from=a&text=b", "", "a: b");

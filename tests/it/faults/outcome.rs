@@ -51,10 +51,7 @@ async fn a_stop_waits_for_the_provider() {
 }
 
 /// A kill while the modem has a PDU and has not said what became of it.
-async fn killed_at_the_modem(
-    reply: Reply,
-    on_unknown: &str,
-) -> (SimModem, Product, Place, SmtpSink) {
+async fn killed_at_the_modem(reply: Reply, policy: &str) -> (SimModem, Product, Place, SmtpSink) {
     let modem = SimModem::start(Options {
         replies: vec![reply],
         ..Options::default()
@@ -63,7 +60,7 @@ async fn killed_at_the_modem(
     let place = Place::new(
         sink.address(),
         &format!(
-            "gateways: [{{ id: hall, type: modem, device: {}, number: \"+15550002222\", unknown_wait: 3s{on_unknown} }}]",
+            "gateways: [{{ id: hall, type: modem, device: {}, number: \"+15550002222\", {policy} }}]",
             modem.path().display()
         ),
     );
@@ -79,7 +76,8 @@ async fn killed_at_the_modem(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_after_the_network_has_it_sends_no_second() {
-    let (modem, product, _place, sink) = killed_at_the_modem(Reply::TakenSilently, "").await;
+    let (modem, product, _place, sink) =
+        killed_at_the_modem(Reply::TakenSilently, "unknown_wait: 3s").await;
     assert_eq!(settled(&product), [(PHONE.to_owned(), "sent".to_owned())]);
     // It was submitted again with TP-RD, and the service centre threw it away.
     assert_eq!(modem.lock().submissions, 2);
@@ -89,7 +87,7 @@ async fn a_kill_after_the_network_has_it_sends_no_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_before_the_network_has_it_sends_it_again() {
-    let (modem, product, _place, sink) = killed_at_the_modem(Reply::Lost, "").await;
+    let (modem, product, _place, sink) = killed_at_the_modem(Reply::Lost, "unknown_wait: 3s").await;
     assert_eq!(settled(&product), [(PHONE.to_owned(), "sent".to_owned())]);
     let sent = modem.sent();
     assert_eq!(sent.len(), 1);
@@ -100,7 +98,7 @@ async fn a_kill_before_the_network_has_it_sends_it_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_that_is_only_reported() {
     let (modem, product, _place, sink) =
-        killed_at_the_modem(Reply::TakenSilently, ", on_unknown: report").await;
+        killed_at_the_modem(Reply::TakenSilently, "unknown_wait: 3s, on_unknown: report").await;
     assert_eq!(
         settled(&product),
         [(PHONE.to_owned(), "unknown".to_owned())]
@@ -112,6 +110,31 @@ async fn a_kill_that_is_only_reported() {
         mail.text()
     );
     assert_eq!((modem.lock().submissions, sink.mails().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_after_which_the_network_reports_sends_no_second() {
+    let (modem, product, _place, sink) =
+        killed_at_the_modem(Reply::TakenSilently, "unknown_wait: 10m").await;
+    let sent = modem.sent().remove(0);
+    assert!(
+        sent.receipt,
+        "TP-SRR: the report may be all that is ever known"
+    );
+    // As a service centre does that hears no acknowledgement: a modem that is being set up says none.
+    let reported = async {
+        while parts(&product) == ["unknown"] {
+            modem.status_report(sent.reference, PHONE, 0x00);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let reported = tokio::time::timeout(PATIENCE, reported).await;
+    assert!(reported.is_ok(), "{}", product.log());
+    assert_eq!(
+        settled(&product),
+        [(PHONE.to_owned(), "delivered".to_owned())]
+    );
+    assert_eq!((modem.lock().submissions, sink.mails().len()), (1, 0));
 }
 
 /// What a provider does, the state that it makes, what the sender hears (nothing: ""), and how often

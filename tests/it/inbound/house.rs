@@ -229,10 +229,8 @@ impl House {
             at: now,
         };
         message.parts = vec![Part {
-            text: "hi".to_owned(),
             state,
-            receipt: None,
-            unknowns: 0,
+            ..Part::new("hi".to_owned())
         }];
         let link = Link {
             ours: Some(number(OURS)),
@@ -328,6 +326,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         next_attempt: now,
         expires: now + HOUR,
         warned: false,
+        awaited: None,
         error: None,
     }
 }

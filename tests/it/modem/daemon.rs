@@ -154,15 +154,17 @@ async fn a_killed_daemon_makes_one_mail_of_each_stored_sms() {
     }
     let product = place.start();
     sim.wait_empty(PATIENCE);
-    // And a last one, so that what is due before it is done.
     sim.deliver("+15557770000", "the last one");
-    let wanted = texts().len() + 1;
-    sink.wait_for(wanted).await;
+    sim.wait_empty(PATIENCE);
     product.until(&["queue", "stats", "--json"], |lines| {
-        lines[0]["mails"] == 0
+        lines[0]["inbound_open"] == 0 && lines[0]["mails"] == 0
     });
     let mut mails = BTreeMap::new();
     for mail in sink.mails() {
+        if mail.recipient == "postmaster@example.com" {
+            // The SIM was full: that is told, too.
+            continue;
+        }
         assert_eq!(mail.recipient, "bob@example.com");
         // The same mail may come twice when a kill fell on the MTA's yes, and can be told by that.
         let id = mail.header("Message-ID").expect("a Message-ID");

@@ -7,8 +7,24 @@ use sms_milter::gateway::{Outcome, Refusal, Status};
 use super::{PATIENCE, PHONE, Rig, refused, text};
 use crate::sim::modem::{Options, SimModem, Stage};
 
-/// 9600 bits a second: an octet takes more than a millisecond, a long SMS more than a third of a second.
+/// All of them at once, each with a modem of its own: they wait far more than they work.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_or_bad_line_loses_nothing() {
+    let tests = [
+        tokio::spawn(sends_and_receives_at_9600_baud()),
+        tokio::spawn(a_wrong_speed_is_a_modem_that_does_not_answer()),
+        tokio::spawn(any_line_end_will_do()),
+        tokio::spawn(garbage_without_end_costs_a_line_and_no_message()),
+        tokio::spawn(a_late_answer_is_not_the_next_ones()),
+        tokio::spawn(a_modem_that_hangs_is_woken()),
+        tokio::spawn(a_slow_line_that_breaks()),
+    ];
+    for test in tests {
+        test.await.expect("no panic");
+    }
+}
+
+/// 9600 bits a second: an octet takes more than a millisecond, a long SMS more than a third of a second.
 async fn sends_and_receives_at_9600_baud() {
     let mut rig = Rig::up_from(Options {
         baud: 9_600,
@@ -34,7 +50,6 @@ async fn sends_and_receives_at_9600_baud() {
 }
 
 /// The modem has another speed than the configuration: noise both ways, and nothing happens by it.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_speed_is_a_modem_that_does_not_answer() {
     let sim = SimModem::start(Options {
         wrong_speed: true,
@@ -50,9 +65,8 @@ async fn a_wrong_speed_is_a_modem_that_does_not_answer() {
     rig.stop.send_replace(true);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn any_line_end_will_do() {
-    for line_end in ["\r", "\n", "\r\r\n", "\n\r"] {
+    let with = async |line_end: &'static str| {
         let mut rig = Rig::up_from(Options {
             line_end,
             ..Options::default()
@@ -66,11 +80,11 @@ async fn any_line_end_will_do() {
         rig.sim.deliver(PHONE, "hello");
         assert_eq!(text(&rig.received().await.0).1, "hello", "{line_end:?}");
         rig.end().await;
-    }
+    };
+    tokio::join!(with("\r"), with("\n"), with("\r\r\n"), with("\n\r"));
 }
 
 /// A megabyte without a line end, in the middle of it all.
-#[tokio::test(flavor = "multi_thread")]
 async fn garbage_without_end_costs_a_line_and_no_message() {
     let mut rig = Rig::up_from(Options::default()).await;
     rig.sim.change(|options| options.flood = 1_000_000);
@@ -86,7 +100,6 @@ async fn garbage_without_end_costs_a_line_and_no_message() {
 }
 
 /// A modem that answers late: its word is of what it was asked then, not of what it is asked now.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_late_answer_is_not_the_next_ones() {
     let mut rig = Rig::up_from(Options {
         network_delay: Duration::from_millis(2_500),
@@ -108,7 +121,6 @@ async fn a_late_answer_is_not_the_next_ones() {
 }
 
 /// It stops to answer in the middle of its life, and goes on some day.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_modem_that_hangs_is_woken() {
     let mut rig = Rig::up_from(Options::default()).await;
     rig.sim.change(|options| {
@@ -123,7 +135,6 @@ async fn a_modem_that_hangs_is_woken() {
 }
 
 /// A plug that is pulled while the PDU is on its way at 9600 baud: the modem has half of it.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_line_that_breaks() {
     let mut rig = Rig::up_from(Options {
         baud: 9_600,

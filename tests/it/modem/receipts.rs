@@ -27,13 +27,9 @@ async fn a_receipt_names_its_sms_whenever_it_comes() {
             panic!("not accepted");
         };
         match rig.event().await {
-            Event::Receipt {
-                reference,
-                receipt,
-                kept,
-                ..
-            } => {
-                assert_eq!((reference, receipt), (given, word), "{receipts:?}");
+            Event::Receipt { report, kept } => {
+                let said = (report.reference, report.receipt);
+                assert_eq!(said, (given, word), "{receipts:?}");
                 kept.send(Kept::New).expect("someone waits");
             }
             other => panic!("{other:?}"),

@@ -38,9 +38,11 @@ pub(super) fn interleaved(sim: &SimModem, random: &mut StdRng) -> Vec<String> {
 
 /// Forty parts for a SIM of ten places: each comes at least once, each text is whole, and the SIM is
 /// empty in the end. Some are not kept at the first try.
-async fn drains(options: Options, random: &mut StdRng) {
+async fn drains(options: Options, seed: u64) {
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
     let sim = SimModem::start(options);
-    for part in interleaved(&sim, random) {
+    for part in interleaved(&sim, &mut random) {
         sim.deliver_pdu(&part);
     }
     let mut rig = Rig::on(sim, None);
@@ -76,21 +78,17 @@ async fn drains(options: Options, random: &mut StdRng) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_sim_is_drained_and_no_part_is_lost() {
-    let seed = 7;
-    println!("seed {seed}");
-    let mut random = StdRng::seed_from_u64(seed);
     let small = Options {
         slots: 10,
         ..Options::default()
     };
-    drains(small.clone(), &mut random).await;
     let difficult = Options {
         notifies: false,
         failing_deletions: 3,
         busy: 1,
-        ..small
+        ..small.clone()
     };
-    drains(difficult, &mut random).await;
+    tokio::join!(drains(small, 7), drains(difficult, 8));
 }
 
 /// F53: what was listed is gone when it is to be read or deleted.

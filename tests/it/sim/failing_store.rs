@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{MessageId, Number};
 use sms_milter::store::{
-    Charge, Counts, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message, NewMessage,
-    Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
+    NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
 };
 use tokio::sync::watch;
 
@@ -20,9 +20,13 @@ use tokio::sync::watch;
 pub enum Verb {
     Put,
     LeaseDue,
+    LeaseLate,
     BeginAttempt,
     Settle,
     ByReference,
+    KeepReport,
+    Reports,
+    DropReport,
     Find,
     List,
     Used,
@@ -156,6 +160,33 @@ impl Store for FailingStore {
         self.inner.put_back(id, at);
     }
 
+    fn park(&self, id: MessageId, what: &str) {
+        self.inner.park(id, what);
+    }
+
+    fn parked(&self) -> Vec<String> {
+        self.inner.parked()
+    }
+
+    fn release(&self, what: &str, max: usize) {
+        self.inner.release(what, max);
+    }
+
+    async fn lease_late(
+        &self,
+        now: Timestamp,
+        warn_after: SignedDuration,
+        max: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let fault = self.enter(Verb::LeaseLate)?;
+        let late = self.inner.lease_late(now, warn_after, max).await?;
+        self.leave(fault, late)
+    }
+
+    fn next_late(&self, warn_after: SignedDuration) -> Option<Timestamp> {
+        self.inner.next_late(warn_after)
+    }
+
     fn next_due(&self, queue: Queue) -> Option<Timestamp> {
         self.inner.next_due(queue)
     }
@@ -183,10 +214,28 @@ impl Store for FailingStore {
         &self,
         gateway: &str,
         reference: &str,
-    ) -> Result<Option<(Message, usize)>, StoreError> {
+    ) -> Result<Vec<(Message, usize)>, StoreError> {
         let fault = self.enter(Verb::ByReference)?;
         let found = self.inner.by_reference(gateway, reference).await?;
         self.leave(fault, found)
+    }
+
+    async fn keep_report(&self, early: EarlyReport) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::KeepReport)?;
+        self.inner.keep_report(early).await?;
+        self.leave(fault, ())
+    }
+
+    async fn reports(&self, of: Option<(&str, &str)>) -> Result<Vec<EarlyReport>, StoreError> {
+        let fault = self.enter(Verb::Reports)?;
+        let reports = self.inner.reports(of).await?;
+        self.leave(fault, reports)
+    }
+
+    async fn drop_report(&self, early: EarlyReport) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::DropReport)?;
+        self.inner.drop_report(early).await?;
+        self.leave(fault, ())
     }
 
     async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {

@@ -1,10 +1,10 @@
 //! Messages, mails and received SMS with as little to say as possible.
 
 use jiff::Timestamp;
-use sms_milter::sms::{Class, Encoding, MessageId, Number, Party};
+use sms_milter::sms::{Class, Encoding, MessageId, Number, Party, Receipt};
 use sms_milter::store::{
-    Charge, Content, Dedupe, InboundOutcome, InboundState, Link, Message, NewMessage, Origin,
-    OutMail, Part, PartState, Received, Settlement, State,
+    Attempt, Charge, Content, Dedupe, EarlyReport, InboundOutcome, InboundState, Link, Message,
+    NewMessage, Origin, OutMail, Part, PartState, Received, Report, Settlement, State,
 };
 
 /// A second of the time of all tests.
@@ -60,18 +60,14 @@ pub fn message(n: u64) -> Message {
         next_attempt: at(0),
         expires: at(432_000),
         warned: false,
+        awaited: None,
         error: None,
     }
 }
 
 /// A part that was not handed over.
 pub fn part() -> Part {
-    Part {
-        text: "Disk is full".into(),
-        state: PartState::Queued,
-        receipt: None,
-        unknowns: 0,
-    }
+    Part::new("Disk is full".into())
 }
 
 /// A message on its way in.
@@ -146,7 +142,34 @@ pub fn handed(mut message: Message) -> Message {
         gateway: "modem0".into(),
         at: at(1),
     };
+    message.parts[0].attempts = vec![attempt("modem0", 1, None)];
     message
+}
+
+/// An attempt that asked for a receipt.
+pub fn attempt(gateway: &str, second: i64, reference: Option<&str>) -> Attempt {
+    Attempt {
+        gateway: gateway.into(),
+        at: at(second),
+        reference: reference.map(str::to_owned),
+        receipt: true,
+    }
+}
+
+/// What a network said.
+pub fn report(n: u64, reference: &str, receipt: Receipt) -> EarlyReport {
+    EarlyReport {
+        id: id(n),
+        kept: at(n as i64),
+        report: Report {
+            gateway: "modem0".into(),
+            reference: reference.into(),
+            phones: vec![phone(n).as_str().into()],
+            receipt,
+            submitted: Some(at(1)),
+            at: None,
+        },
+    }
 }
 
 /// The message with its only part sent.
@@ -157,6 +180,7 @@ pub fn sent(mut message: Message, reference: &str) -> Message {
         reference: Some(reference.into()),
         at: at(2),
     };
+    message.parts[0].attempts = vec![attempt("modem0", 1, Some(reference))];
     message
 }
 

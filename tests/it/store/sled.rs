@@ -76,7 +76,7 @@ type Content = (
     Result<Vec<QueuedMail>, StoreError>,
     Result<u32, StoreError>,
     Result<Vec<Link>, StoreError>,
-    Result<Option<(Message, usize)>, StoreError>,
+    Result<Vec<(Message, usize)>, StoreError>,
 );
 
 /// All that can be read through the trait.

@@ -47,6 +47,13 @@ macro_rules! suite {
             a_change_to_an_old_revision_is_a_conflict
             an_open_attempt_is_unknown_after_a_restart
             references_lead_to_parts
+            an_attempt_is_found_by_what_it_will_be_called
+            early_reports_are_kept_until_dropped
+            a_number_is_a_line
+            the_parked_wait_until_they_are_released
+            the_late_are_found_wherever_they_wait
+            a_receipt_does_not_end_the_lease_of_an_open_attempt
+            who_waits_for_word_is_found_in_time
             settling_hands_in_mails_and_refunds
             lists_are_filtered_and_newest_first
             received_is_kept_once
@@ -443,7 +450,7 @@ pub async fn a_change_to_an_old_revision_is_a_conflict(backend: impl Backend) {
     assert_eq!(absent, Err(StoreError::Conflict(id(2))));
     // And nothing that came with them happened.
     assert_eq!(store.list_mail().await, Ok(vec![]));
-    assert_eq!(store.by_reference("modem0", "5").await, Ok(None));
+    assert_eq!(store.by_reference("modem0", "5").await, Ok(vec![]));
     assert_eq!(store.links(&phone(1), at(-999)).await, Ok(vec![]));
 }
 
@@ -496,6 +503,7 @@ pub async fn references_lead_to_parts(mut backend: impl Backend) {
             reference: Some(reference.into()),
             at: at(1),
         };
+        long.parts[part].attempts = vec![attempt("http0", 1, Some(reference))];
     }
     long.state = State::Sent;
     long.revision = store
@@ -507,27 +515,308 @@ pub async fn references_lead_to_parts(mut backend: impl Backend) {
     let store = backend.store();
     assert_eq!(
         store.by_reference("http0", "B").await,
-        Ok(Some((long.clone(), 1)))
+        Ok(vec![(long.clone(), 1)])
     );
-    assert_eq!(store.by_reference("http1", "B").await, Ok(None));
-    assert_eq!(store.by_reference("http0", "C").await, Ok(None));
+    assert_eq!(store.by_reference("http1", "B").await, Ok(vec![]));
+    assert_eq!(store.by_reference("http0", "C").await, Ok(vec![]));
     // A receipt makes it delivered; its reference stays.
     long.parts[0].receipt = Some(Receipt::Delivered);
     long.revision = store
         .settle(at(2), settlement(long.clone()))
         .await
         .expect("settle");
-    assert_eq!(store.by_reference("http0", "A").await, Ok(Some((long, 0))));
-    // A modem counts to 255 and begins again: the newest has it.
-    for n in [2, 3] {
-        let message = put(&store, n).await;
+    assert_eq!(store.by_reference("http0", "A").await, Ok(vec![(long, 0)]));
+    // A modem counts to 255 and begins again: all have it, the newest first.
+    for n in 2..100 {
+        let mut message = sent(put(&store, n).await, "17");
+        message.parts[0].attempts[0].at = at(n as i64);
         store
-            .settle(at(1), settlement(sent(message, "17")))
+            .settle(at(1), settlement(message))
             .await
             .expect("settle");
     }
     let found = store.by_reference("modem0", "17").await.expect("find");
-    assert_eq!(found.map(|(m, part)| (m.id, part)), Some((id(3), 0)));
+    let found: Vec<_> = found.iter().map(|(m, part)| (m.id, *part)).collect();
+    let newest: Vec<_> = (36..100).rev().map(|n| (id(n), 0)).collect();
+    assert_eq!(found, newest);
+}
+
+pub async fn an_attempt_is_found_by_what_it_will_be_called(mut backend: impl Backend) {
+    let store = backend.store();
+    put(&store, 1).await;
+    let mut sending = handed(lease(&store, 0).await.remove(0));
+    sending.parts[0].attempts[0].reference = Some("17".into());
+    sending.revision = store
+        .begin_attempt(at(1), sending.clone(), None, vec![])
+        .await
+        .expect("begin");
+    let found = store.by_reference("modem0", "17").await;
+    assert_eq!(found, Ok(vec![(sending.clone(), 0)]));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let mut found = store.by_reference("modem0", "17").await.expect("find");
+    assert!(matches!(
+        found[0].0.parts[0].state,
+        PartState::Unknown { .. }
+    ));
+    // A second attempt, and the modem counts by itself.
+    let mut again = found.remove(0).0;
+    again.parts[0]
+        .attempts
+        .push(attempt("modem0", 5, Some("17")));
+    again.revision = store
+        .settle(at(5), settlement(again.clone()))
+        .await
+        .expect("settle");
+    assert_eq!(
+        store.by_reference("modem0", "17").await,
+        Ok(vec![(again.clone(), 0)]),
+        "once, however many attempts"
+    );
+    again.parts[0].attempts[1].reference = Some("90".into());
+    again.parts[0].attempts.remove(0);
+    store
+        .settle(at(6), settlement(again))
+        .await
+        .expect("settle");
+    assert_eq!(store.by_reference("modem0", "17").await, Ok(vec![]));
+    let found = store.by_reference("modem0", "90").await.expect("find");
+    assert_eq!(found.len(), 1);
+}
+
+pub async fn early_reports_are_kept_until_dropped(mut backend: impl Backend) {
+    let store = backend.store();
+    assert_eq!(store.reports(None).await, Ok(vec![]));
+    let of = |n| report(n, if n < 3 { "A" } else { "B" }, Receipt::Delivered);
+    for n in 1..=3 {
+        store.keep_report(of(n)).await.expect("keep");
+    }
+    drop(store);
+    for _ in 0..2 {
+        let store = backend.store();
+        let found = store.reports(Some(("modem0", "A"))).await;
+        assert_eq!(found, Ok(vec![of(1), of(2)]));
+        assert_eq!(store.reports(Some(("modem1", "A"))).await, Ok(vec![]));
+        assert_eq!(store.reports(None).await.expect("reports").len(), 3);
+        drop(store);
+        backend.reopen();
+    }
+    let store = backend.store();
+    for _ in 0..2 {
+        store.drop_report(of(1)).await.expect("drop");
+    }
+    let found = store.reports(Some(("modem0", "A"))).await;
+    assert_eq!(found, Ok(vec![of(2)]));
+    // The rest goes after a day.
+    assert_eq!(store.prune(at(86_402), at(0)).await, Ok(0));
+    assert_eq!(store.prune(at(86_404), at(0)).await, Ok(2));
+    assert_eq!(store.reports(None).await, Ok(vec![]));
+}
+
+/// A message in the line of phone 1.
+async fn stand_in_line(store: &Arc<dyn Store>, n: u64, class: Class) -> Message {
+    let mut message = message(n);
+    message.number = phone(1);
+    (message.class, message.created) = (class, at(n as i64));
+    let taken = store.put(at(0), vec![plain_of(message.clone())], vec![]);
+    taken.await.expect("put");
+    message
+}
+
+pub async fn a_number_is_a_line(mut backend: impl Backend) {
+    let store = backend.store();
+    for n in 1..=3 {
+        stand_in_line(&store, n, Class::Normal).await;
+    }
+    put(&store, 9).await;
+    let mut first = lease(&store, 10).await.remove(0);
+    assert_eq!(first.id, id(1));
+    assert_eq!(ids(&lease(&store, 10).await), []);
+    // It waits for its next attempt, and they for it; other numbers go on.
+    first.next_attempt = at(100);
+    first.revision = store
+        .settle(at(10), settlement(first.clone()))
+        .await
+        .expect("settle");
+    assert_eq!(ids(&lease(&store, 99).await), []);
+    assert_eq!(store.next_due(Queue::Messages), Some(at(100)));
+    // An alarm may pass, a message of a lower class may not.
+    stand_in_line(&store, 4, Class::Bulk).await;
+    stand_in_line(&store, 5, Class::Alarm).await;
+    assert_eq!(ids(&lease(&store, 99).await), [id(5)]);
+    assert_eq!(ids(&lease(&store, 200).await), []);
+    store.put_back(id(5), at(150));
+    assert_eq!(ids(&lease(&store, 149).await), []);
+    let mut alarm = lease(&store, 150).await.remove(0);
+    // What ends makes room; and all the same after a restart.
+    alarm.state = State::Failed;
+    store
+        .settle(at(150), settlement(alarm))
+        .await
+        .expect("settle");
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(ids(&lease(&store, 99).await), [id(9)]);
+    let mut first = lease(&store, 100).await.remove(0);
+    assert_eq!(first.id, id(1));
+    // Nobody knows whether it was sent, again: the others have waited long enough.
+    first.parts[0].unknowns = 2;
+    first.next_attempt = at(1000);
+    store
+        .settle(at(100), settlement(first))
+        .await
+        .expect("settle");
+    assert_eq!(ids(&lease(&store, 100).await), [id(2)]);
+    for n in [2, 3, 4] {
+        let mut next = store.find(id(n)).await.expect("find").expect("message");
+        next.state = State::Expired;
+        assert_eq!(ids(&lease(&store, 999).await), []);
+        store
+            .settle(at(100), settlement(next))
+            .await
+            .expect("settle");
+        let expected: &[_] = if n < 4 { &[id(n + 1)] } else { &[] };
+        assert_eq!(ids(&lease(&store, 999).await), expected, "after {n}");
+    }
+    assert_eq!(ids(&lease(&store, 1000).await), [id(1)]);
+}
+
+pub async fn the_parked_wait_until_they_are_released(backend: impl Backend) {
+    let store = backend.store();
+    for n in 1..=3 {
+        stand_in_line(&store, n, Class::Normal).await;
+    }
+    for n in 7..=9 {
+        put(&store, n).await;
+    }
+    let found = lease(&store, 10).await;
+    assert_eq!(ids(&found), [1, 7, 8, 9].map(id));
+    for message in &found {
+        let what = if message.id == id(9) { "b" } else { "a c" };
+        store.park(message.id, what);
+    }
+    assert_eq!(store.parked(), ["a c", "b"]);
+    assert_eq!(
+        (
+            ids(&lease(&store, 999).await),
+            store.next_due(Queue::Messages)
+        ),
+        (vec![], None)
+    );
+    store.release("b", 9);
+    store.release("nobody", 9);
+    assert_eq!(ids(&lease(&store, 10).await), [id(9)]);
+    // As they were created: 7 and 8 before the line of phone 1.
+    store.release("a c", 2);
+    assert_eq!(ids(&lease(&store, 10).await), [id(7), id(8)]);
+    store.release("a c", 2);
+    assert_eq!(store.parked(), [""; 0]);
+    assert_eq!(ids(&lease(&store, 10).await), [id(1)]);
+    // Parked, it still is the first; settled, it is not parked any more.
+    store.park(id(1), "a");
+    assert_eq!(ids(&lease(&store, 10).await), []);
+    let mut first = message(1);
+    (first.number, first.state) = (phone(1), State::Cancelled);
+    store
+        .settle(at(10), settlement(first))
+        .await
+        .expect("settle");
+    assert_eq!(store.parked(), [""; 0]);
+    assert_eq!(ids(&lease(&store, 10).await), [id(2)]);
+    // Not held: nothing to park.
+    store.park(id(3), "a");
+    assert_eq!(store.parked(), [""; 0]);
+}
+
+pub async fn the_late_are_found_wherever_they_wait(backend: impl Backend) {
+    let store = backend.store();
+    for n in 1..=3 {
+        stand_in_line(&store, n, Class::Normal).await;
+    }
+    let hour = jiff::SignedDuration::from_secs(3600);
+    let late = async |second| {
+        let found = store.lease_late(at(second), hour, 9).await;
+        ids(&found.expect("lease"))
+    };
+    assert_eq!(store.next_late(hour), Some(at(3601)));
+    assert_eq!(late(3600).await, []);
+    assert_eq!(ids(&lease(&store, 10).await), [id(1)]);
+    store.park(id(1), "a");
+    assert_eq!(late(3602).await, [id(1), id(2)]);
+    assert_eq!(late(3602).await, []);
+    store.put_back(id(1), at(0));
+    let mut second = store.find(id(2)).await.expect("find").expect("message");
+    second.warned = true;
+    store
+        .settle(at(10), settlement(second))
+        .await
+        .expect("settle");
+    assert_eq!(late(3602).await, [id(1)]);
+    assert_eq!(late(3603).await, [id(3)]);
+    for n in [1, 3] {
+        store.put_back(id(n), at(0));
+    }
+    // An expired one, whether its sender was warned or not; never while nobody knows whether it went.
+    let mut first = store.find(id(1)).await.expect("find").expect("message");
+    first.parts[0].state = PartState::Unknown {
+        gateway: "modem0".into(),
+        at: at(10),
+        reason: "?".into(),
+    };
+    store
+        .settle(at(10), settlement(first))
+        .await
+        .expect("settle");
+    assert_eq!(late(432_000).await, [id(2), id(3)]);
+}
+
+pub async fn a_receipt_does_not_end_the_lease_of_an_open_attempt(backend: impl Backend) {
+    let store = backend.store();
+    put(&store, 1).await;
+    let mut sending = handed(lease(&store, 0).await.remove(0));
+    sending.parts.push(part());
+    sending.revision = store
+        .begin_attempt(at(1), sending.clone(), None, vec![])
+        .await
+        .expect("begin");
+    sending.parts[0].receipt = Some(Receipt::Delivered);
+    sending.revision = store
+        .settle(at(2), settlement(sending.clone()))
+        .await
+        .expect("settle");
+    assert!(store.is_leased(id(1)));
+    assert_eq!(lease(&store, 9999).await, []);
+    sending.parts[0].state = PartState::Queued;
+    store
+        .settle(at(3), settlement(sending))
+        .await
+        .expect("settle");
+    assert!(!store.is_leased(id(1)));
+}
+
+pub async fn who_waits_for_word_is_found_in_time(mut backend: impl Backend) {
+    let store = backend.store();
+    let mut message = sent(put(&store, 1).await, "17");
+    message.awaited = Some(at(100));
+    message.revision = store
+        .settle(at(1), settlement(message.clone()))
+        .await
+        .expect("settle");
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.next_due(Queue::Messages), Some(at(100)));
+    assert_eq!(lease(&store, 99).await, []);
+    assert_eq!(lease(&store, 100).await, [message.clone()]);
+    assert_eq!(lease(&store, 100).await, []);
+    message.awaited = Some(jiff::Timestamp::MAX);
+    store
+        .settle(at(100), settlement(message))
+        .await
+        .expect("settle");
+    assert_eq!(store.next_due(Queue::Messages), None);
 }
 
 pub async fn settling_hands_in_mails_and_refunds(mut backend: impl Backend) {
@@ -776,8 +1065,10 @@ pub async fn pruning_drops_what_is_over(mut backend: impl Backend) {
         .settle_inbound(at(10), done(vec![id(4)]))
         .await
         .expect("settle");
-    // Messages 1 and 3 with reference 7 and (8 is 3's by now), keys 1 and 9, links 1 and 3, SMS 4.
+    // Messages 1 and 3 with their references, keys 1 and 9, links 1 and 3, SMS 4.
     assert_eq!(store.prune(at(150), at(100)).await, Ok(9));
+    let named = store.by_reference("modem0", "8").await.expect("find");
+    assert_eq!(named.iter().map(|n| n.0.id).collect::<Vec<_>>(), [id(2)]);
     assert_eq!(store.prune(at(150), at(100)).await, Ok(0));
     drop(store);
     backend.reopen();
@@ -786,7 +1077,7 @@ pub async fn pruning_drops_what_is_over(mut backend: impl Backend) {
         ids(&store.list(Filter::default()).await.expect("list")),
         [id(2)]
     );
-    assert_eq!(store.by_reference("modem0", "7").await, Ok(None));
+    assert_eq!(store.by_reference("modem0", "7").await, Ok(vec![]));
     assert_eq!(store.links(&phone(1), at(-99)).await, Ok(vec![]));
     assert_eq!(
         store.links(&phone(2), at(-99)).await,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
 use crate::sms::{Attributes, Class, Encoding, Payload, Receipt};
-use crate::store::{Charge, Message, Origin, Part, PartState, State};
+use crate::store::{Attempt, Charge, Message, Origin, Part, PartState, State};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
 pub(super) const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
@@ -57,6 +57,9 @@ struct MessageRow<'a> {
     next_attempt: At,
     expires: At,
     warned: bool,
+    /// Younger than the first version, as all that have a default.
+    #[serde(default)]
+    awaited: Option<At>,
     error: Option<Text<'a>>,
 }
 
@@ -95,7 +98,19 @@ struct PartRow<'a> {
     text: Text<'a>,
     state: PartStateRow<'a>,
     receipt: Option<ReceiptRow>,
+    #[serde(default)]
+    receipt_at: Option<At>,
     unknowns: u32,
+    #[serde(default)]
+    attempts: Vec<AttemptRow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AttemptRow<'a> {
+    gateway: Text<'a>,
+    at: At,
+    reference: Option<Text<'a>>,
+    receipt: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,10 +138,32 @@ enum PartStateRow<'a> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ReceiptRow {
+pub(super) enum ReceiptRow {
     Delivered,
     Pending,
     Failed(u16),
+    GivenUp(u16),
+}
+
+/// The row of a receipt.
+pub(super) fn receipt_row(receipt: Receipt) -> ReceiptRow {
+    match receipt {
+        Receipt::Delivered => ReceiptRow::Delivered,
+        Receipt::Pending => ReceiptRow::Pending,
+        Receipt::Failed(status) => ReceiptRow::Failed(status),
+        Receipt::GivenUp(code) => ReceiptRow::GivenUp(code),
+    }
+}
+
+impl From<ReceiptRow> for Receipt {
+    fn from(row: ReceiptRow) -> Self {
+        match row {
+            ReceiptRow::Delivered => Receipt::Delivered,
+            ReceiptRow::Pending => Receipt::Pending,
+            ReceiptRow::Failed(status) => Receipt::Failed(status),
+            ReceiptRow::GivenUp(code) => Receipt::GivenUp(code),
+        }
+    }
 }
 
 /// The payload of a message that was last written at `touched`.
@@ -178,6 +215,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         next_attempt: At(m.next_attempt),
         expires: At(m.expires),
         warned: m.warned,
+        awaited: m.awaited.map(At),
         error: texts(&m.error),
     })
 }
@@ -233,6 +271,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         next_attempt: row.next_attempt.0,
         expires: row.expires.0,
         warned: row.warned,
+        awaited: row.awaited.map(|at| at.0),
         error: row.error.map(Text::into_owned),
     };
     Ok(Kept {
@@ -274,11 +313,9 @@ fn part_row(part: &Part) -> PartRow<'_> {
         text: text(&part.text),
         state,
         unknowns: part.unknowns,
-        receipt: part.receipt.map(|receipt| match receipt {
-            Receipt::Delivered => ReceiptRow::Delivered,
-            Receipt::Pending => ReceiptRow::Pending,
-            Receipt::Failed(status) => ReceiptRow::Failed(status),
-        }),
+        receipt: part.receipt.map(receipt_row),
+        receipt_at: part.receipt_at.map(At),
+        attempts: part.attempts.iter().map(attempt_row).collect(),
     }
 }
 
@@ -315,10 +352,26 @@ fn part(row: PartRow<'_>) -> Part {
         text: row.text.into_owned(),
         state,
         unknowns: row.unknowns,
-        receipt: row.receipt.map(|receipt| match receipt {
-            ReceiptRow::Delivered => Receipt::Delivered,
-            ReceiptRow::Pending => Receipt::Pending,
-            ReceiptRow::Failed(status) => Receipt::Failed(status),
-        }),
+        receipt: row.receipt.map(Receipt::from),
+        receipt_at: row.receipt_at.map(|at| at.0),
+        attempts: row.attempts.into_iter().map(attempt).collect(),
+    }
+}
+
+fn attempt_row(attempt: &Attempt) -> AttemptRow<'_> {
+    AttemptRow {
+        gateway: text(&attempt.gateway),
+        at: At(attempt.at),
+        reference: texts(&attempt.reference),
+        receipt: attempt.receipt,
+    }
+}
+
+fn attempt(row: AttemptRow<'_>) -> Attempt {
+    Attempt {
+        gateway: row.gateway.into_owned(),
+        at: row.at.0,
+        reference: row.reference.map(Text::into_owned),
+        receipt: row.receipt,
     }
 }

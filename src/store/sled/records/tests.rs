@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
 use crate::sms::{Attributes, Payload, Receipt};
-use crate::store::{Charge, Origin, Part, PartState};
+use crate::store::{Attempt, Charge, Origin, Part, PartState};
 
 fn time() -> impl Strategy<Value = Timestamp> {
     let seconds = Timestamp::MIN.as_second()..Timestamp::MAX.as_second();
@@ -46,12 +46,24 @@ fn part() -> impl Strategy<Value = Part> {
         Just(Receipt::Delivered),
         Just(Receipt::Pending),
         any::<u16>().prop_map(Receipt::Failed),
+        any::<u16>().prop_map(Receipt::GivenUp),
     ];
-    (string(), state, of(receipt), any::<u32>()).prop_map(|(text, state, receipt, unknowns)| Part {
+    let attempt = (string(), time(), of(string()), any::<bool>()).prop_map(
+        |(gateway, at, reference, receipt)| Attempt {
+            gateway,
+            at,
+            reference,
+            receipt,
+        },
+    );
+    let said = (of(receipt), of(time()), any::<u32>());
+    (string(), state, said, vec(attempt, 0..3)).prop_map(|(text, state, said, attempts)| Part {
         text,
         state,
-        receipt,
-        unknowns,
+        receipt: said.0,
+        receipt_at: said.1,
+        unknowns: said.2,
+        attempts,
     })
 }
 
@@ -95,7 +107,7 @@ fn message() -> impl Strategy<Value = Message> {
         prop::sample::select(&STATES[..]),
         vec(part(), 0..4),
         any::<u32>(),
-        (time(), time(), time()),
+        (time(), time(), time(), of(time())),
         any::<(bool, bool)>(),
         (of(string()), of(string()), vec(string(), 0..3)),
     );
@@ -124,6 +136,7 @@ fn message() -> impl Strategy<Value = Message> {
         next_attempt: how.3.1,
         expires: how.3.2,
         warned: how.4.0,
+        awaited: how.3.3,
         in_order: how.4.1,
         error: how.5.0,
         begun: how.5.1,

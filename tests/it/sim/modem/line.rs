@@ -21,7 +21,7 @@ const NOBODY: Duration = Duration::from_millis(5);
 
 /// Octets that came are on the line so long at most before they are given on together, when each of
 /// them takes less: the kernel wakes nobody more often either.
-const GRAIN: Duration = Duration::from_micros(500);
+const GRAIN: Duration = Duration::from_millis(2);
 
 /// What was said is read by the host within this, or it will not be read at all.
 const READ_WITHIN: Duration = Duration::from_secs(1);

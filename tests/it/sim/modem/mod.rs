@@ -355,7 +355,12 @@ impl SimModem {
         let mut state = self.lock();
         while !is_so(&state) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited in vain for {what}: {state:#?}");
+            if left.is_zero() {
+                // A panic with the state in hand would end the modem, too.
+                let shown = format!("{state:#?}");
+                drop(state);
+                panic!("waited in vain for {what}: {shown}");
+            }
             state = self
                 .shared
                 .1
