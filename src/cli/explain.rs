@@ -13,7 +13,7 @@ use crate::config;
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
 use crate::outbound::plan::{Admitted, Judgement, Plan, Planner};
-use crate::sms::Attributes;
+use crate::sms::{Attributes, Language, Shifts};
 use crate::world::World;
 
 /// A mail file is not read further than any configuration lets a mail go.
@@ -132,7 +132,10 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
     let segments: Vec<Value> = plan
         .segments
         .iter()
-        .map(|s| json!({"text": s.text, "units": s.units, "udh": s.concat.map(|c| hex(c.udh()))}))
+        .map(|s| {
+            let udh = Some(s.udh()).filter(|udh| !udh.is_empty());
+            json!({"text": s.text, "units": s.units, "udh": udh.map(hex)})
+        })
         .collect();
     let mut told = json!({
         "recipient": to, "verdict": "send", "reply": "250", "sender": admitted.payer.account,
@@ -142,6 +145,11 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
         "class": plan.class.name(), "gateways": plan.gateways, "rule": plan.rule,
         "price": plan.price, "notes": plan.notes,
     });
+    if plan.shifts != Shifts::default() {
+        let name = |language: Option<Language>| language.map(Language::name);
+        let Shifts { locking, single } = plan.shifts;
+        told["tables"] = json!({"locking": name(locking), "single": name(single)});
+    }
     if let Some(payload) = &plan.payload {
         told["data"] = hex(payload.data.clone()).into();
         told["udh"] = hex(payload.udh.clone()).into();
@@ -174,7 +182,12 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
         text("number"),
         text("sender")
     )?;
-    writeln!(out, "  segments: {segments} ({})", text("encoding"))?;
+    let table = |kind: &str| match line["tables"][kind].as_str() {
+        Some(language) => format!(", {language} {kind} table"),
+        None => String::new(),
+    };
+    let tables = table("locking") + &table("single");
+    writeln!(out, "  segments: {segments} ({}{tables})", text("encoding"))?;
     let gateways: Vec<_> = line["gateways"]
         .as_array()
         .into_iter()

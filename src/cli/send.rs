@@ -35,6 +35,9 @@ pub struct SendArgs {
     class: Option<String>,
     #[command(flatten)]
     special: SpecialArgs,
+    /// The alphabet of the text; auto takes the fewest segments
+    #[arg(long, value_name = "NAME", value_parser = ["auto", "gsm7", "ucs2"])]
+    coding: Option<String>,
     /// Give up after this: 30m, 6h, 2d; default: queue.expire of the configuration
     #[arg(long, value_name = "TIME")]
     validity: Option<String>,
@@ -96,6 +99,7 @@ impl SendArgs {
         let mut wishes = pairs([
             ("flash", on(self.flash)),
             ("class", self.class.clone()),
+            ("coding", self.coding.clone()),
             ("validity", self.validity.clone()),
             ("confirm", on(self.confirm)),
         ]);

@@ -37,6 +37,7 @@ use crate::mail::{address, inject, report::Letterhead, text};
 use crate::outbound::plan::{Overflow, Planner};
 use crate::outbound::settle;
 use crate::rules::OutgoingRule;
+use crate::sms::Languages;
 use crate::sms::Region;
 use crate::sms::alphabet::Fold;
 use crate::{gateway, inbound, milter, store};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub text: text::Settings,
     /// Which characters may be replaced.
     pub fold: Fold,
+    /// Whose national tables may be used.
+    pub languages: Languages,
     /// What to do with a text that is too long.
     pub on_overflow: Overflow,
     /// The queue.
@@ -165,6 +168,7 @@ impl Settings {
             rules: self.outgoing.clone(),
             text: self.text.clone(),
             fold: self.fold,
+            languages: self.languages,
             on_overflow: self.on_overflow,
             gateways: active.cloned().collect(),
         }
@@ -246,6 +250,7 @@ impl Judge<'_> {
         };
         let access = self.access(&root, raw.access.as_ref(), raw.users.as_ref(), &around);
         let (text, fold, on_overflow) = self.text(&root, raw.text.as_ref());
+        let languages = self.languages(&root, raw.text.as_ref());
         let queue = self.queue(&root, raw.queue.as_ref());
         self.limits(&root, raw.limits.as_ref());
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
@@ -282,6 +287,7 @@ impl Judge<'_> {
             access,
             text,
             fold,
+            languages,
             on_overflow,
             queue,
             gateways,

@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 
 use super::problems::At;
 use super::raw;
-use super::scalars::Judge;
+use super::scalars::{Judge, either};
 use crate::mail::text::{Attachments, Settings};
 use crate::outbound::plan::Overflow;
 use crate::outbound::settle;
 use crate::sms::alphabet::Fold;
+use crate::sms::{Language, Languages};
 
 /// More patterns than any disclaimer needs; each looks at every text (threats T32).
 const MAX_PATTERNS: usize = 100;
@@ -30,14 +31,6 @@ impl Judge<'_> {
         let raw = raw.unwrap_or(&none);
         let at = root.key("text");
         let default = Settings::default();
-        if raw
-            .languages
-            .as_ref()
-            .is_some_and(|list| !list.0.is_empty())
-        {
-            let text = "is not in this version of sms-milter; write []";
-            self.errors.add(&at.key("languages"), text);
-        }
         let attachments = [
             ("ignore", Attachments::Ignore),
             ("mention", Attachments::Mention),
@@ -76,6 +69,25 @@ impl Judge<'_> {
             Overflow::Cut,
         );
         (settings, fold, on_overflow)
+    }
+
+    /// `text.languages`.
+    pub fn languages(&mut self, root: &At, raw: Option<&raw::Text>) -> Languages {
+        let at = root.key("text").key("languages");
+        let names = raw.and_then(|raw| raw.languages.as_ref());
+        let names = names.map_or(&[][..], |names| &names.0);
+        let mut languages = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            match Language::parse(name) {
+                Some(language) => languages.push(language),
+                None => {
+                    let known = either(&Language::ALL.map(Language::name));
+                    let text = format!("is not a language with tables of its own; write {known}");
+                    self.wrong(&at.index(i), name, text);
+                }
+            }
+        }
+        languages.into_iter().collect()
     }
 
     fn text_template(&mut self, at: &At, raw: Option<&str>, default: String) -> String {

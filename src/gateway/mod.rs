@@ -61,6 +61,13 @@ pub struct Common {
     pub carries: Carries,
 }
 
+impl Common {
+    /// National tables reach the phone: the header that names them is ours.
+    pub fn takes_tables(&self) -> bool {
+        self.carries.tables && self.concat == Concatenation::Udh
+    }
+}
+
 /// What a gateway can carry beside text. The default is everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Carries {
@@ -72,6 +79,9 @@ pub struct Carries {
     pub dcs: bool,
     /// TP-PID.
     pub pid: bool,
+    /// Segments as we cut them, national tables of GSM 7-bit and all. No message needs that: a
+    /// gateway without gets the text cut another way.
+    pub tables: bool,
 }
 
 impl Default for Carries {
@@ -81,6 +91,7 @@ impl Default for Carries {
             udh: true,
             dcs: true,
             pid: true,
+            tables: true,
         }
     }
 }
@@ -190,6 +201,7 @@ impl Submission {
             udh,
             dcs: self.attributes.dcs.or(self.attributes.class).is_some(),
             pid: self.attributes.pid != 0,
+            tables: false,
         }
     }
 

@@ -421,6 +421,7 @@ impl Inbound {
             payload: None,
             attributes: Attributes::default(),
             encoding: cut.encoding,
+            shifts: cut.shifts,
             segments,
             reference: self.world.octet(),
             flash: false,

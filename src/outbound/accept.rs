@@ -191,6 +191,7 @@ impl Outbound {
             payload: plan.payload,
             attributes: plan.attributes,
             encoding: plan.encoding,
+            shifts: plan.shifts,
             segments,
             reference: plan.reference,
             flash: plan.flash,

@@ -22,7 +22,8 @@ use crate::gateway::{
 };
 use crate::route::{self, Candidate, Choice, Wish};
 use crate::sms::parameters::Piece;
-use crate::sms::{Concat, MessageId, Segment, Shifts};
+use crate::sms::segment::units_with;
+use crate::sms::{Concat, MessageId, Segment};
 use crate::store::{
     Attempt, Charge, Link, Message, Origin, OutMail, Part, PartState, Queue, Settlement, State,
     StoreError,
@@ -360,7 +361,7 @@ impl Dispatcher {
             return Ok(());
         };
         if message.begun.is_none() {
-            message.parts = plan::parts(&message, common.concat);
+            message.parts = plan::parts(&message, common);
         }
         let queued = |p: &crate::store::Part| p.state == PartState::Queued;
         let Some(part) = message.parts.iter().position(queued) else {
@@ -658,23 +659,24 @@ fn body(message: &Message, part: usize, common: &Common) -> Body {
     }
     let text = message.parts[part].text.clone();
     let count = message.parts.len();
+    let (encoding, shifts) = plan::air(message, common);
     match common.concat {
         Concatenation::Provider => Body::Whole {
             text,
-            encoding: message.encoding,
-            segments: message.segments,
+            encoding,
+            segments: plan::segments(message, common),
         },
         how => Body::Segment(Segment {
-            units: crate::sms::segment::units(&text, message.encoding),
+            units: units_with(&text, encoding, shifts),
             text,
-            encoding: message.encoding,
+            encoding,
             concat: (count > 1 && how == Concatenation::Udh).then(|| Concat {
                 reference: message.reference.into(),
                 wide: false,
                 part: part as u8 + 1,
                 parts: count as u8,
             }),
-            shifts: Shifts::default(),
+            shifts,
         }),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use unicode_normalization::char::is_combining_mark;
 
 use super::wishes::{WishError, Wishes};
 use crate::access::destinations::Destinations;
@@ -15,12 +16,14 @@ use crate::mail::compose::NO_REPLY;
 use crate::mail::text::{self, AutoSubmitted, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
 use crate::rules::{Action, Facts, OutgoingRule, Strategy};
-use crate::sms::alphabet::Fold;
-use crate::sms::clean::clean;
+use crate::sms::alphabet::{self, Fold};
+use crate::sms::clean::{clean, is_harmful};
 use crate::sms::numbered::numbered;
 use crate::sms::parameters::Piece;
-use crate::sms::segment::{self, Coding, CutError};
-use crate::sms::{Attributes, Class, Encoding, Number, Payload, Segment};
+use crate::sms::segment::{self, CutError};
+use crate::sms::{
+    Attributes, Class, Encoding, Language, Languages, Number, Payload, Segment, Shifts,
+};
 use crate::store::{Message, Part};
 
 /// All that decides: the configuration, ready to be asked.
@@ -37,6 +40,8 @@ pub struct Planner {
     pub text: text::Settings,
     /// Which characters may be replaced to save segments.
     pub fold: Fold,
+    /// Whose national tables may be used to save segments.
+    pub languages: Languages,
     /// What to do with a text that is too long.
     pub on_overflow: Overflow,
     /// The active gateways.
@@ -85,6 +90,8 @@ pub struct Plan {
     pub validity: Option<Duration>,
     /// How it goes on the air.
     pub encoding: Encoding,
+    /// With which national tables.
+    pub shifts: Shifts,
     /// The standard's plan: what is counted.
     pub segments: Vec<Segment>,
     /// The concatenation reference.
@@ -220,9 +227,10 @@ impl Planner {
         };
         let reference = reference(mail, to);
         let mut notes = mail.notes.clone();
-        let content = self.content(mail, to, reference, &mut notes)?;
-        let header = content.pieces.iter().any(|piece| !piece.udh.is_empty());
         let wanted = self.active(&pinned);
+        let languages = self.languages(&wanted, to);
+        let content = self.content(mail, to, reference, languages, &mut notes)?;
+        let header = content.pieces.iter().any(|piece| !piece.udh.is_empty());
         let (mut gateways, unable) = able(&wanted, to.wishes.needs(header));
         if gateways.is_empty() {
             return Err(Reply::new(550, "5.7.1", nobody(&unable)));
@@ -248,6 +256,7 @@ impl Planner {
             attributes: to.wishes.attributes(),
             validity: to.wishes.validity,
             encoding: content.encoding,
+            shifts: content.shifts,
             price: price.map(|rate| rate * content.segments.len() as f64),
             segments: content.segments,
             reference,
@@ -269,12 +278,24 @@ impl Planner {
         })
     }
 
+    /// Whose tables may be used: none if one of the gateways that may get the message sends none, for
+    /// then it would take more segments than were counted; none beside a DCS that somebody chose.
+    fn languages(&self, gateways: &[&Common], to: &Admitted) -> Languages {
+        let all = gateways.iter().all(|gateway| gateway.takes_tables());
+        if all && to.wishes.dcs.is_none() {
+            self.languages
+        } else {
+            Languages::default()
+        }
+    }
+
     /// What goes on the air: the mail's text, or the data that it is.
     fn content(
         &self,
         mail: &MailText,
         to: &Admitted,
         reference: u8,
+        languages: Languages,
         notes: &mut Vec<String>,
     ) -> Result<Content, Reply> {
         let max = to.payer.policy.max_segments;
@@ -294,6 +315,7 @@ impl Planner {
                 text: String::new(),
                 payload: Some(payload),
                 encoding: Encoding::Binary,
+                shifts: Shifts::default(),
                 segments: pieces.iter().map(Piece::segment).collect(),
                 pieces,
                 cut: false,
@@ -302,8 +324,9 @@ impl Planner {
         let options = segment::Options {
             fold: self.fold,
             coding: to.wishes.coding(),
+            languages,
             reference: reference.into(),
-            ..segment::Options::default()
+            wide: false,
         };
         let clean = clean(&mail.text);
         let counted = segment::count(&clean, &options);
@@ -323,15 +346,13 @@ impl Planner {
         if done.folded {
             notes.push("characters replaced by plain ones to save segments".into());
         }
-        if let Some(c) = done.forced_ucs2.first() {
-            notes.push(format!(
-                "{c} is not in the GSM alphabet: 70 characters a segment, not 160"
-            ));
-        }
+        notes.extend(forced(&done.forced_ucs2));
+        notes.extend(tables(done.shifts));
         Ok(Content {
             text: done.segments.iter().map(|s| s.text.as_str()).collect(),
             payload: None,
             encoding: done.encoding,
+            shifts: done.shifts,
             segments: done.segments,
             pieces: Vec::new(),
             cut,
@@ -382,6 +403,7 @@ struct Content {
     text: String,
     payload: Option<Payload>,
     encoding: Encoding,
+    shifts: Shifts,
     segments: Vec<Segment>,
     /// The SMS of the payload.
     pieces: Vec<Piece>,
@@ -418,6 +440,37 @@ fn unwished(error: WishError) -> Reply {
         WishError::Data(_) => Reply::new(554, "5.6.0", error.to_string()),
         _ => Reply::new(550, "5.1.3", error.to_string()),
     }
+}
+
+/// Which characters made the text dear, as far as they can be shown.
+fn forced(chars: &[char]) -> Option<String> {
+    let shown = |&c: &char| match is_harmful(c) || is_combining_mark(c) {
+        true => format!("U+{:04X}", u32::from(c)),
+        false => c.to_string(),
+    };
+    let are = match chars {
+        [] => return None,
+        [_] => "is",
+        _ => "are",
+    };
+    let list: Vec<String> = chars.iter().map(shown).collect();
+    let list = list.join(" ");
+    Some(format!(
+        "{list} {are} not in the GSM alphabet: 70 characters a segment, not 160"
+    ))
+}
+
+/// What a phone must know to show the text.
+fn tables(shifts: Shifts) -> Option<String> {
+    let mut names: Vec<&str> = [shifts.locking, shifts.single]
+        .into_iter()
+        .flatten()
+        .map(Language::name)
+        .collect();
+    names.dedup();
+    let names = names.join(" and ");
+    let text = "letter tables save segments: a phone without them shows some letters wrong";
+    (!names.is_empty()).then(|| format!("{names} {text}"))
 }
 
 fn unsendable(error: CutError) -> Reply {
@@ -477,14 +530,15 @@ pub fn repeat_key(envelope: &Envelope, mail: &RawMail, to: &Admitted) -> ([u8; 3
 /// What is handed to a gateway, in order: segments, numbered pieces, or the whole text.
 ///
 /// Data are always cut by us; [`pieces`] has them, as many as there are parts.
-pub fn parts(message: &Message, how: Concatenation) -> Vec<Part> {
-    let texts = match how {
+pub fn parts(message: &Message, gateway: &Common) -> Vec<Part> {
+    let (encoding, _) = air(message, gateway);
+    let texts = match gateway.concat {
         _ if message.payload.is_some() => vec![String::new(); pieces(message).len()],
         Concatenation::Provider => vec![message.text.clone()],
         Concatenation::Numbered => {
-            numbered(&message.text, message.encoding).unwrap_or_else(|| segment_texts(message))
+            numbered(&message.text, encoding).unwrap_or_else(|| segment_texts(message, gateway))
         }
-        Concatenation::Udh => segment_texts(message),
+        Concatenation::Udh => segment_texts(message, gateway),
     };
     texts.into_iter().map(Part::new).collect()
 }
@@ -503,19 +557,33 @@ pub fn pieces(message: &Message) -> Vec<Piece> {
     })
 }
 
-fn segment_texts(message: &Message) -> Vec<String> {
-    let options = segment::Options {
-        // The text was folded when it was planned.
-        fold: Fold::None,
-        coding: match message.encoding {
-            Encoding::Gsm7 => Coding::Gsm7,
-            _ => Coding::Ucs2,
-        },
-        reference: message.reference.into(),
-        ..segment::Options::default()
+/// How a message's text goes by this gateway: as planned, but for one that sends no national tables
+/// and was not there when it was planned.
+pub fn air(message: &Message, gateway: &Common) -> (Encoding, Shifts) {
+    if message.shifts == Shifts::default() || gateway.takes_tables() {
+        return (message.encoding, message.shifts);
+    }
+    let plain = alphabet::encode(&message.text).is_ok();
+    let encoding = if plain {
+        Encoding::Gsm7
+    } else {
+        Encoding::Ucs2
     };
-    match segment::cut(&message.text, &options) {
-        Ok(cut) => cut.segments.into_iter().map(|s| s.text).collect(),
+    (encoding, Shifts::default())
+}
+
+/// How many segments its text is by the standard's plan, sent by this gateway.
+pub fn segments(message: &Message, gateway: &Common) -> u8 {
+    match air(message, gateway) {
+        (_, shifts) if shifts == message.shifts => message.segments,
+        _ => u8::try_from(segment_texts(message, gateway).len()).unwrap_or(u8::MAX),
+    }
+}
+
+fn segment_texts(message: &Message, gateway: &Common) -> Vec<String> {
+    let (encoding, shifts) = air(message, gateway);
+    match segment::cut_as(&message.text, encoding, shifts, message.reference) {
+        Ok(segments) => segments.into_iter().map(|s| s.text).collect(),
         // It was cut once already when it was planned.
         Err(_) => vec![message.text.clone()],
     }

@@ -270,6 +270,7 @@ mod tests {
             number: Number::from_network(number).expect("number"),
             text: "x".into(),
             payload: None,
+            shifts: Default::default(),
             attributes: Default::default(),
             encoding: Encoding::Gsm7,
             segments: 1,

@@ -42,6 +42,8 @@ pub struct Wishes {
     pub pid: Option<u8>,
     /// TP-DCS.
     pub dcs: Option<u8>,
+    /// Which alphabet the text gets.
+    pub coding: Coding,
 }
 
 /// How a text writes octets. White space in it does not count.
@@ -114,6 +116,14 @@ impl Wishes {
             "udh" => self.udh = header(value)?,
             "pid" => self.pid = Some(octet("pid", value)?),
             "dcs" => self.dcs = Some(octet("dcs", value)?),
+            "coding" => {
+                self.coding = match value {
+                    "auto" => Coding::Auto,
+                    "gsm7" => Coding::Gsm7,
+                    "ucs2" => Coding::Ucs2,
+                    _ => return Err(wrong("coding", value, "write auto, gsm7 or ucs2")),
+                }
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -127,6 +137,10 @@ impl Wishes {
         }
         if !self.udh.is_empty() && self.binary.is_none() {
             let what = "udh goes with binary: a text has no user data header of its own";
+            return Err(WishError::Together(what));
+        }
+        if self.coding != Coding::Auto && (self.dcs.is_some() || self.binary.is_some()) {
+            let what = "coding goes with a text whose DCS is left open: leave coding out";
             return Err(WishError::Together(what));
         }
         let Some(dcs) = self.dcs.map(Dcs) else {
@@ -179,7 +193,8 @@ impl Wishes {
         match self.dcs.map(|dcs| Dcs(dcs).encoding()) {
             Some(Encoding::Gsm7) => Coding::Gsm7,
             Some(Encoding::Ucs2) => Coding::Ucs2,
-            Some(Encoding::Binary) | None => Coding::Auto,
+            Some(Encoding::Binary) => Coding::Auto,
+            None => self.coding,
         }
     }
 
@@ -190,6 +205,7 @@ impl Wishes {
             udh: header,
             dcs: self.dcs.or(self.class).is_some(),
             pid: self.pid.is_some_and(|pid| pid != 0),
+            tables: false,
         }
     }
 }
@@ -381,6 +397,14 @@ mod tests {
             },
         );
         check(
+            "coding=ucs2",
+            Wishes {
+                coding: Coding::Ucs2,
+                ..none()
+            },
+        );
+        check("coding=auto", none());
+        check(
             "pid=0x41&dcs=0xc8",
             Wishes {
                 pid: Some(0x41),
@@ -469,6 +493,11 @@ mod tests {
             "dcs=0x20",
             "dcs=0x20: is for compressed SMS, which nothing reads; clear bit 5",
         );
+        refused("coding=utf8", "coding=utf8: write auto, gsm7 or ucs2");
+        refused(
+            "coding=ucs2&dcs=8",
+            "coding goes with a text whose DCS is left open: leave coding out",
+        );
         refused(
             "dcs=0x10&flash=1",
             "dcs holds the class too: leave flash and class out, or dcs",
@@ -511,7 +540,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_is_read_or_refused(name in "flash|class|confirm|validity|binary|udh|pid|dcs", value: String) {
+        fn any_value_is_read_or_refused(name in "flash|class|confirm|validity|binary|udh|pid|dcs|coding", value: String) {
             let mut wishes = Wishes::default();
             let _ = wishes.set(&name, &value);
             let _ = wishes.check();

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sms::{
-    Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt,
+    Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt, Shifts,
 };
 
 /// An outbound message, from the mail that brought it to its last word.
@@ -46,6 +46,8 @@ pub struct Message {
     pub attributes: Attributes,
     /// How the text goes on the air.
     pub encoding: Encoding,
+    /// With which national tables.
+    pub shifts: Shifts,
     /// How many segments it is by the standard's plan: what it costs.
     pub segments: u8,
     /// The concatenation reference, and the base of the TP-MR of its parts.

@@ -154,6 +154,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
             payload: None,
             attributes: sms_milter::sms::Attributes::default(),
             encoding: Encoding::Gsm7,
+            shifts: sms_milter::sms::Shifts::default(),
             segments: 2,
             reference: 7,
             flash: false,

@@ -338,6 +338,10 @@ fn the_way_out(settings: &Settings) {
         (settings.fold, settings.on_overflow),
         (Fold::Typographic, Overflow::Cut)
     );
+    assert!(settings.languages.is_empty());
+    let turkish = good("text: { languages: [Turkish, spanish] }").languages;
+    let turkish: Vec<_> = turkish.iter().map(|language| language.name()).collect();
+    assert_eq!(turkish, ["turkish", "spanish"]);
     let queue = &settings.queue;
     assert_eq!(
         (queue.expire, queue.warn_after),
@@ -429,8 +433,8 @@ fn defaults_are_as_printed() {
     assert_eq!(bare.text.attachments, example.text.attachments);
     assert_eq!(bare.queue, example.queue);
     assert_eq!(
-        (bare.fold, bare.on_overflow),
-        (example.fold, example.on_overflow)
+        (bare.fold, bare.languages, bare.on_overflow),
+        (example.fold, example.languages, example.on_overflow)
     );
     assert_eq!(bare.milter, example.milter);
     assert_eq!(

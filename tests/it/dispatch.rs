@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sms_milter::gateway::{
-    Common, Concatenation, Events, Gateway, OnUnknown, Outcome, Refusal, Status, Submission,
+    Body, Carries, Common, Concatenation, Events, Gateway, OnUnknown, Outcome, Refusal, Status,
+    Submission,
 };
 use sms_milter::outbound::dispatch::Dispatcher;
 use sms_milter::outbound::{Outbound, notify};
-use sms_milter::sms::{Class, Encoding, Receipt};
+use sms_milter::sms::{Class, Encoding, Language, Receipt, Shifts};
 use sms_milter::store::sled::{OpenError, Settings, SledStore};
 use sms_milter::store::{
     Kept, Message, PartState, Queue, QueuedMail, Report, State, Store, StoreError,
@@ -80,6 +81,14 @@ impl Bench {
         Self::with(|_| {})
     }
 
+    /// With a gateway that takes long texts so, and sends national tables or not.
+    fn start_with(concat: Concatenation, tables: bool) -> Self {
+        Self::with(|hand| {
+            hand.common.concat = concat;
+            hand.common.carries.tables = tables;
+        })
+    }
+
     pub fn with(change: impl FnOnce(&mut Hand)) -> Self {
         let sink = "127.0.0.1:9".parse().expect("an address");
         let place = Place::new(
@@ -135,7 +144,10 @@ impl Bench {
                 limits: Default::default(),
                 rates: Vec::new(),
                 from: None,
-                carries: sms_milter::gateway::Carries::default(),
+                carries: Carries {
+                    tables: true,
+                    ..Carries::default()
+                },
             },
             foretells: false,
             status: watch::Sender::new(Status::Up),
@@ -268,6 +280,7 @@ pub fn long_message() -> Message {
         expires: now + jiff::SignedDuration::from_hours(1),
         text: "a".repeat(450),
         encoding: Encoding::Gsm7,
+        shifts: Shifts::default(),
         segments: 3,
         gateways: vec!["hand".into()],
         ..make::message(1)
@@ -276,6 +289,80 @@ pub fn long_message() -> Message {
 
 pub fn accepted(reference: &str) -> Outcome {
     Outcome::Accepted(Some(reference.into()))
+}
+
+/// What a submission is, in short.
+fn shown(body: &Body) -> String {
+    match body {
+        Body::Segment(s) => {
+            let table = s.shifts.locking.map_or("-", Language::name);
+            let part = s
+                .concat
+                .map_or("alone".into(), |c| format!("{}/{}", c.part, c.parts));
+            format!("{} {table} {} {part}", s.encoding.name(), s.units)
+        }
+        Body::Whole {
+            text,
+            encoding,
+            segments,
+        } => format!(
+            "{} {} characters, {segments} segments",
+            encoding.name(),
+            text.chars().count()
+        ),
+        Body::Binary { .. } => "binary".into(),
+    }
+}
+
+/// A message that was planned with national tables goes with them, and by a gateway that has none (it
+/// was configured later) as UCS-2, cut anew: never as something that a phone reads wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_go_only_where_they_are_sent() {
+    use Concatenation::{Numbered, Provider, Udh};
+    for (concat, tables, expected) in [
+        (
+            Udh,
+            true,
+            vec!["gsm7 turkish 149 1/2", "gsm7 turkish 51 2/2"],
+        ),
+        (
+            Udh,
+            false,
+            vec!["ucs2 - 67 1/3", "ucs2 - 67 2/3", "ucs2 - 66 3/3"],
+        ),
+        (Provider, true, vec!["ucs2 200 characters, 3 segments"]),
+        (
+            Numbered,
+            true,
+            vec![
+                "ucs2 - 70 alone",
+                "ucs2 - 70 alone",
+                "ucs2 - 70 alone",
+                "ucs2 - 14 alone",
+            ],
+        ),
+    ] {
+        let mut bench = Bench::start_with(concat, tables);
+        let message = Message {
+            text: "ş".repeat(200),
+            shifts: Shifts {
+                locking: Some(Language::Turkish),
+                single: None,
+            },
+            segments: 2,
+            ..long_message()
+        };
+        bench.queue(message.clone()).await;
+        let mut found = Vec::new();
+        for _ in &expected {
+            let (submission, answer) = bench.next().await;
+            found.push(shown(&submission.body));
+            let reference = format!("r{}", submission.part);
+            answer.send(accepted(&reference)).expect("a dispatcher");
+        }
+        assert_eq!(found, expected);
+        assert_eq!(bench.end_of(&message).await.state, State::Sent);
+    }
 }
 
 /// A receipt for the first part comes while the second is with the gateway: what the gateway then says

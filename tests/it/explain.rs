@@ -96,3 +96,50 @@ async fn explain_says_what_run_does() {
     }
     assert!(sent > 40, "only {sent} of {} mails were sent", files.len());
 }
+
+/// Which tables, and the header that names them.
+#[test]
+fn explain_shows_national_tables() {
+    for (concat, expected) in [
+        ("udh", "segments: 2 (gsm7, turkish locking table)"),
+        ("numbered", "segments: 3 (ucs2)"),
+    ] {
+        let more = format!(
+            "text: {{ languages: [turkish] }}\ngateways: [{{ id: lab, type: simulated, concat: {concat} }}]"
+        );
+        let place = Place::new("127.0.0.1:9".parse().expect("address"), &more);
+        let mail = place.path().join("turkish.eml");
+        let text = "ş".repeat(160);
+        let header = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
+        let header = format!("{header}Content-Transfer-Encoding: 8bit\r\n");
+        std::fs::write(&mail, format!("{header}\r\n{text}\r\n")).expect("a mail");
+        let mail = mail.to_str().expect("a name");
+        let asked = [
+            "--from",
+            "bob@example.com",
+            "--to",
+            "+15551234567@sms.example.com",
+        ];
+        let output = command(
+            &place.config(),
+            &[&["explain"], &asked[..], &[mail]].concat(),
+        );
+        let words = String::from_utf8(output.stdout).expect("words");
+        assert!(words.contains(expected), "{words}");
+        let output = command(
+            &place.config(),
+            &[&["explain", "--json"], &asked[..], &[mail]].concat(),
+        );
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        if concat == "udh" {
+            assert_eq!(said[0]["tables"]["locking"], "turkish");
+            let udh = said[0]["segments"][1]["udh"].as_str().expect("a header");
+            assert!(
+                udh.starts_with("080003") && udh.ends_with("0202250101"),
+                "{udh}"
+            );
+        } else {
+            assert_eq!(said[0]["tables"], serde_json::Value::Null);
+        }
+    }
+}

@@ -65,6 +65,8 @@ impl Settings {
             udh: has(Variable::Udh),
             dcs: has(Variable::Dcs),
             pid: has(Variable::Pid),
+            // Providers take characters and choose the septets themselves.
+            tables: false,
         }
     }
 

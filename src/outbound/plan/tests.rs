@@ -80,6 +80,7 @@ fn planner() -> Planner {
         ],
         text: text::Settings::default(),
         fold: Fold::Typographic,
+        languages: Languages::default(),
         on_overflow: Overflow::Cut,
         gateways: vec![gateway("dear", 0.1), gateway("cheap", 0.01)],
     }
@@ -216,6 +217,7 @@ fn wishes_choose_content_and_gateways() {
             udh: false,
             dcs: false,
             pid: false,
+            tables: false,
         },
     );
     let rest = "pid=0 dcs=None class=None";
@@ -320,6 +322,66 @@ fn what_no_gateway_carries_is_refused_with_the_reason() {
         "550 5.7.1 no gateway can carry this message: dear cannot carry binary data, cheap \
          cannot carry binary data"
     );
+}
+
+/// Two gateways, of which the second sends tables or does not.
+fn check_tables(second: Common, rcpt: &str, wishes: &[(&str, &str)], text: &str, expected: &str) {
+    let mut planner = planner();
+    planner.languages = [Language::Turkish].into_iter().collect();
+    planner.gateways[1] = second;
+    let mut to = admitted(&planner, rcpt);
+    for (name, value) in wishes {
+        to.wishes.set(name, value).expect("a wish");
+    }
+    let mail = MailText {
+        text: text.into(),
+        ..MailText::default()
+    };
+    let plan = planner.plan(&mail, &to).expect("a plan");
+    let sizes: Vec<_> = plan.segments.iter().map(|s| s.units.to_string()).collect();
+    let locking = plan.shifts.locking.map_or("-", Language::name);
+    let found = format!(
+        "{} {locking} [{}] {}",
+        plan.encoding.name(),
+        sizes.join(" "),
+        plan.notes.join("; ")
+    );
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn tables_only_where_every_gateway_sends_them() {
+    let (all, text) = ("<+15551234567@sms.example.com>", "ş".repeat(100));
+    let cheap = || gateway("cheap", 0.01);
+    let ucs2 = "ucs2 - [67 33] ş is not in the GSM alphabet: 70 characters a segment, not 160";
+    let tables = "gsm7 turkish [100] turkish letter tables save segments: a phone without them shows \
+                  some letters wrong";
+    check_tables(cheap(), all, &[], &text, tables);
+    let provider = Common {
+        carries: Carries {
+            tables: false,
+            ..Carries::default()
+        },
+        ..cheap()
+    };
+    check_tables(provider, all, &[], &text, ucs2);
+    for concat in [Concatenation::Numbered, Concatenation::Provider] {
+        let numbering = Common { concat, ..cheap() };
+        check_tables(numbering, all, &[], &text, ucs2);
+    }
+    // Somebody said how it is to be coded.
+    check_tables(
+        cheap(),
+        all,
+        &[("coding", "ucs2")],
+        &text,
+        "ucs2 - [67 33] ",
+    );
+    check_tables(cheap(), all, &[("dcs", "8")], &text, "ucs2 - [67 33] ");
+    let smile = format!("ş😀q\u{303}{}", "a".repeat(80));
+    let forced = "ucs2 - [67 18] 😀 U+0303 are not in the GSM alphabet: 70 characters a segment, \
+                  not 160";
+    check_tables(cheap(), all, &[], &smile, forced);
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn message(parts: &str) -> Message {
         number: Number::from_network("+15551234567").expect("number"),
         text: "x".repeat(parts.len()),
         payload: None,
+        shifts: Default::default(),
         attributes: Default::default(),
         encoding: Encoding::Gsm7,
         segments: parts.len() as u8,

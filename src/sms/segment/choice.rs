@@ -2,8 +2,8 @@
 //!
 //! The ways, the plainest first: GSM-7, which every phone shows; UCS-2, which every phone of this
 //! century shows; GSM-7 with a single shift table, which an old phone shows with a wrong letter
-//! here and there; with a locking one; with both. National tables stand behind UCS-2 because they
-//! are used only when they save something (spec 5).
+//! here and there; with a locking one; with both, of one language rather than of two. National
+//! tables stand behind UCS-2 because they are used only when they save something (spec 5).
 //!
 //! The text is read once, for its different characters and how many there are of each. That gives
 //! every way's units, and so a number of segments that it cannot go below; the text is then cut in
@@ -111,8 +111,11 @@ fn ways(options: &Options) -> Vec<Way> {
     let mut ways = vec![gsm7(None, None), ucs2];
     ways.extend(single().map(|language| gsm7(None, Some(language))));
     ways.extend(lock().map(|language| gsm7(Some(language), None)));
+    // A phone that knows a language has both its tables.
+    ways.extend(lock().map(|language| gsm7(Some(language), Some(language))));
     for locking in lock() {
-        ways.extend(single().map(|single| gsm7(Some(locking), Some(single))));
+        let others = single().filter(|single| *single != locking);
+        ways.extend(others.map(|single| gsm7(Some(locking), Some(single))));
     }
     ways.retain(|way| match options.coding {
         Coding::Auto => true,

@@ -192,6 +192,8 @@ fn tables_when_they_save_segments() {
         &format!("SMS {}", "अ".repeat(100)),
         "gsm7 hindi hindi 107",
     );
+    let capitals = format!("SMS {}", "अ".repeat(100));
+    check_tables(&all, &capitals, "gsm7 hindi hindi 107");
     check_tables(&[Hindi], &"अ ".repeat(70), "gsm7 hindi - 140");
     check_tables(
         &all,

@@ -8,14 +8,72 @@ use crate::sms::{Party, alphabet};
 /// Ten octets of value.
 const MAX_SEMI_OCTETS: usize = 20;
 
-/// Type-of-address: numbering plan E.164, international.
-const INTERNATIONAL: u8 = 0x91;
-/// Type-of-address: nothing known but the digits. Right for short codes and for national numbers.
-const UNKNOWN: u8 = 0x81;
-/// Type-of-address: alphanumeric, GSM 7-bit.
-const ALPHANUMERIC: u8 = 0xD0;
-/// The three bits that tell these apart.
-const TYPE_OF_NUMBER: u8 = 0x70;
+/// The type of an address (TS 23.040 §9.1.2.5): the octet before its digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Toa(pub u8);
+
+impl Toa {
+    /// `+` and digits of E.164.
+    pub const INTERNATIONAL: Self = Self(0x91);
+    /// Nothing known but the digits. Right for short codes and for national numbers.
+    pub const UNKNOWN: Self = Self(0x81);
+    /// A name in GSM 7-bit.
+    pub const ALPHANUMERIC: Self = Self(0xD0);
+
+    /// The one that fits.
+    pub fn of(party: &Party) -> Self {
+        match party {
+            Party::Number(_) => Self::INTERNATIONAL,
+            Party::Short(_) => Self::UNKNOWN,
+            Party::Name(_) => Self::ALPHANUMERIC,
+        }
+    }
+
+    /// The type of number, in the standard's word.
+    pub fn number_type(self) -> &'static str {
+        match self.0 >> 4 & 0x07 {
+            0 => "unknown",
+            1 => "international",
+            2 => "national",
+            3 => "network specific",
+            4 => "subscriber",
+            5 => "alphanumeric",
+            6 => "abbreviated",
+            _ => "reserved",
+        }
+    }
+
+    /// The numbering plan; `None` for names, which have none.
+    pub fn plan(self) -> Option<&'static str> {
+        if self.is_alphanumeric() {
+            return None;
+        }
+        Some(match self.0 & 0x0F {
+            0 => "unknown",
+            1 => "E.164",
+            3 => "X.121 data",
+            4 => "telex",
+            5 | 6 => "service centre specific",
+            8 => "national",
+            9 => "private",
+            10 => "ERMES",
+            _ => "reserved",
+        })
+    }
+
+    fn is_international(self) -> bool {
+        self.0 & 0x70 == 0x10
+    }
+
+    fn is_alphanumeric(self) -> bool {
+        self.0 & 0x70 == 0x50
+    }
+
+    /// Bit 7 is always set; where it is not, something else is being read as an address.
+    pub(super) fn is_proper(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+}
 
 /// What the semi-octets 0 to 14 stand for; 15 fills the last octet.
 const SEMI_OCTETS: &[u8; 15] = b"0123456789*#abc";
@@ -29,42 +87,41 @@ pub(super) fn read_smsc(reader: &mut Reader) -> Result<Option<Party>, DecodeErro
     }
     let most = MAX_SEMI_OCTETS / 2 + 1;
     if length > most {
-        return Err(reader.fault(
-            FIELD,
-            Fault::Over {
-                found: length,
-                most,
-            },
-        ));
+        let fault = Fault::Over {
+            found: length,
+            most,
+        };
+        return Err(reader.before(FIELD, fault));
     }
-    let kind = reader.octet(FIELD)?;
+    let toa = Toa(reader.octet(FIELD)?);
     let value = reader.take(FIELD, length - 1)?;
-    Ok(Some(party(kind, value, value.len() * 2)))
+    Ok(Some(party(toa, value, value.len() * 2)))
 }
 
 /// Reads TP-OA, TP-DA or TP-RA.
-pub(super) fn read(reader: &mut Reader, field: &'static str) -> Result<Party, DecodeError> {
+pub(super) fn read(reader: &mut Reader, field: &'static str) -> Result<(Party, Toa), DecodeError> {
     let semi_octets = usize::from(reader.octet(field)?);
     if semi_octets > MAX_SEMI_OCTETS {
         let fault = Fault::Over {
             found: semi_octets,
             most: MAX_SEMI_OCTETS,
         };
-        return Err(reader.fault(field, fault));
+        return Err(reader.before(field, fault));
     }
-    let kind = reader.octet(field)?;
+    let toa = Toa(reader.octet(field)?);
     let value = reader.take(field, semi_octets.div_ceil(2))?;
-    Ok(party(kind, value, semi_octets))
+    Ok((party(toa, value, semi_octets), toa))
 }
 
-fn party(kind: u8, value: &[u8], semi_octets: usize) -> Party {
-    match kind & TYPE_OF_NUMBER {
-        ton if ton == ALPHANUMERIC & TYPE_OF_NUMBER => Party::from_name(&name(value, semi_octets)),
-        ton if ton == INTERNATIONAL & TYPE_OF_NUMBER => {
-            Party::from_network(&format!("+{}", digits(value, semi_octets)))
-        }
-        _ => Party::from_network(&digits(value, semi_octets)),
+fn party(toa: Toa, value: &[u8], semi_octets: usize) -> Party {
+    if toa.is_alphanumeric() {
+        return Party::from_name(&name(value, semi_octets));
     }
+    let digits = digits(value, semi_octets);
+    if toa.is_international() {
+        return Party::from_network(&format!("+{digits}"));
+    }
+    Party::from_network(&digits)
 }
 
 /// Up to the first filler, wherever it stands: some networks count it as a digit.
@@ -89,44 +146,42 @@ pub(super) fn smsc(party: Option<&Party>) -> Result<Vec<u8>, EncodeError> {
     let Some(party) = party else {
         return Ok(vec![0]);
     };
-    let (_, kind, value) = parts(party)?;
-    let mut field = vec![value.len() as u8 + 1, kind];
+    let toa = Toa::of(party);
+    let (_, value) = parts(party, toa)?;
+    let mut field = vec![value.len() as u8 + 1, toa.0];
     field.extend(value);
     Ok(field)
 }
 
 /// TP-OA, TP-DA or TP-RA with its count of semi-octets.
-pub(super) fn write(party: &Party, to: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let (semi_octets, kind, value) = parts(party)?;
-    to.extend([semi_octets as u8, kind]);
+pub(super) fn write(party: &Party, toa: Toa, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let (semi_octets, value) = parts(party, toa)?;
+    to.extend([semi_octets as u8, toa.0]);
     to.extend(value);
     Ok(())
 }
 
-/// How many semi-octets, type-of-address, value. The value has ten octets at the most.
-fn parts(party: &Party) -> Result<(usize, u8, Vec<u8>), EncodeError> {
-    let (semi_octets, kind, value) = match party {
-        Party::Number(number) => (
-            number.digits().len(),
-            INTERNATIONAL,
-            semi_octets(number.digits()),
-        ),
-        Party::Short(digits) => (digits.len(), UNKNOWN, semi_octets(digits)),
-        Party::Name(name) => {
-            let septets = alphabet::encode(name).ok();
-            let count = septets
-                .as_ref()
-                .map_or(0, |septets| (septets.len() * 7).div_ceil(4));
-            (
-                count,
-                ALPHANUMERIC,
-                septets.map(|septets| alphabet::pack(&septets, 0)),
-            )
-        }
+/// How many semi-octets, and the value, of ten octets at the most.
+fn parts(party: &Party, toa: Toa) -> Result<(usize, Vec<u8>), EncodeError> {
+    let shown = party.to_string();
+    let parts = if toa.is_alphanumeric() {
+        let septets = alphabet::encode(&shown).ok();
+        septets.map(|septets| {
+            let semi_octets = (septets.len() * 7).div_ceil(4);
+            (semi_octets, alphabet::pack(&septets, 0))
+        })
+    } else {
+        let digits = match toa.is_international() {
+            true => shown.strip_prefix('+').unwrap_or(&shown),
+            // A field without digits is read as this name.
+            false if *party == Party::from_name("") => "",
+            false => &shown,
+        };
+        semi_octets(digits).map(|value| (digits.len(), value))
     };
-    match value {
-        Some(value) if semi_octets <= MAX_SEMI_OCTETS => Ok((semi_octets, kind, value)),
-        _ => Err(EncodeError::Address(party.to_string())),
+    match parts {
+        Some(parts) if parts.0 <= MAX_SEMI_OCTETS => Ok(parts),
+        _ => Err(EncodeError::Address(shown)),
     }
 }
 
@@ -151,6 +206,7 @@ mod tests {
             },
             "TP-OA",
         )
+        .map(|(party, _)| party)
     }
 
     #[track_caller]
@@ -203,15 +259,54 @@ mod tests {
         ] {
             let party = Party::from_network(party);
             let mut field = Vec::new();
-            write(&party, &mut field).unwrap();
+            write(&party, Toa::of(&party), &mut field).unwrap();
             assert_eq!(read_field(&hex(&field)), Ok(party));
         }
         for length in 1..=11 {
             let party = Party::from_name(&"ABCDEFGHIJK"[..length]);
             let mut field = Vec::new();
-            write(&party, &mut field).unwrap();
+            write(&party, Toa::of(&party), &mut field).unwrap();
             assert_eq!(read_field(&hex(&field)), Ok(party));
         }
+    }
+
+    #[track_caller]
+    fn check_type(field: &str, number_type: &str, plan: Option<&str>) {
+        let octets = octets_of(field).unwrap();
+        let mut reader = Reader {
+            octets: &octets,
+            at: 0,
+        };
+        let (party, toa) = read(&mut reader, "TP-OA").unwrap();
+        assert_eq!(
+            (toa.number_type(), toa.plan()),
+            (number_type, plan),
+            "{field}"
+        );
+        let mut again = Vec::new();
+        write(&party, toa, &mut again).unwrap();
+        assert_eq!(hex(&again), field);
+    }
+
+    #[test]
+    fn every_type_is_written_as_it_was_read() {
+        check_type("0B915155214365F7", "international", Some("E.164"));
+        check_type("0AA11070214365", "national", Some("E.164"));
+        check_type("04B92143", "network specific", Some("private"));
+        check_type("06C1214365", "subscriber", Some("E.164"));
+        check_type("07D0C161B308", "alphanumeric", None);
+        check_type("03E821F3", "abbreviated", Some("national"));
+        check_type("03F021F3", "reserved", Some("unknown"));
+        check_type("05812255F5", "unknown", Some("E.164"));
+        check_type("06813A21CB", "unknown", Some("E.164"));
+        check_type("0591BA21F3", "international", Some("E.164"));
+        check_type("0080", "unknown", Some("unknown"));
+        check_type("0091", "international", Some("E.164"));
+        check_type("04932143", "international", Some("X.121 data"));
+        check_type("04842143", "unknown", Some("telex"));
+        check_type("04852143", "unknown", Some("service centre specific"));
+        check_type("048A2143", "unknown", Some("ERMES"));
+        check_type("048F2143", "unknown", Some("reserved"));
     }
 
     #[test]
@@ -219,7 +314,7 @@ mod tests {
         let over = read_field("159121436587092143658709").unwrap_err();
         assert_eq!(
             over.to_string(),
-            "octet 1, TP-OA: length 21, 20 is the most"
+            "octet 0, TP-OA: length 21, 20 is the most"
         );
         let ends = read_field("0B9151").unwrap_err();
         assert_eq!(
@@ -229,7 +324,7 @@ mod tests {
         for name in ["twelve chars", "Ж"] {
             let party = Party::Name(name.to_owned());
             assert_eq!(
-                write(&party, &mut Vec::new()),
+                write(&party, Toa::ALPHANUMERIC, &mut Vec::new()),
                 Err(EncodeError::Address(name.to_owned()))
             );
         }

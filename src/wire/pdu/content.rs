@@ -1,57 +1,14 @@
 //! TP-DCS, TP-UDL and TP-UD: what an SMS says, and how (TS 23.038 §4, TS 23.040 §9.2.3.24).
 
-use super::{DecodeError, EncodeError, Fault, Reader};
-use crate::sms::{Concat, Encoding, Segment, alphabet};
+use super::udh::{self, Element, HeaderFault, Value};
+use super::{Dcs, DecodeError, EncodeError, Fault, Reader, Waiting};
+use crate::sms::{Concat, Encoding, Segment, Shifts, alphabet};
 
 /// Octets of user data, the header included (TS 23.040 §9.2.3.16).
 const MAX_OCTETS: usize = 140;
 
 /// The same in septets.
 const MAX_SEPTETS: usize = 160;
-
-/// A data coding scheme (TS 23.038 §4): the octet, and what it means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Dcs(pub u8);
-
-impl Dcs {
-    /// The general data coding for text or octets; class 0 (flash) if wished.
-    pub fn new(encoding: Encoding, flash: bool) -> Self {
-        let alphabet = match encoding {
-            Encoding::Gsm7 => 0x00,
-            Encoding::Binary => 0x04,
-            Encoding::Ucs2 => 0x08,
-        };
-        Self(if flash { alphabet | 0x10 } else { alphabet })
-    }
-
-    /// The alphabet. Reserved codings are GSM-7, as TS 23.038 §4 wants it.
-    pub fn encoding(self) -> Encoding {
-        match self.0 {
-            // General data coding, with and without automatic deletion.
-            0x00..=0x7F => match self.0 & 0x0C {
-                0x04 => Encoding::Binary,
-                0x08 => Encoding::Ucs2,
-                _ => Encoding::Gsm7,
-            },
-            // Message waiting, store, UCS-2. The other two waiting groups are GSM-7.
-            0xE0..=0xEF => Encoding::Ucs2,
-            // Data coding and message class.
-            0xF0..=0xFF if self.0 & 0x04 != 0 => Encoding::Binary,
-            _ => Encoding::Gsm7,
-        }
-    }
-
-    /// The message class: 0 flash, 1 phone, 2 SIM, 3 terminal equipment.
-    pub fn class(self) -> Option<u8> {
-        let general = self.0 < 0x80 && self.0 & 0x10 != 0;
-        (general || self.0 >= 0xF0).then_some(self.0 & 0x03)
-    }
-
-    /// Compressed by TS 23.042, which no phone does: the user data are octets to us.
-    pub fn compressed(self) -> bool {
-        self.0 < 0x80 && self.0 & 0x20 != 0
-    }
-}
 
 /// What the user data are, the header aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +35,7 @@ impl Content {
     pub fn segment(segment: &Segment, flash: bool) -> Self {
         Self {
             dcs: Dcs::new(segment.encoding, flash),
-            udh: segment
-                .concat
-                .map(|concat| concat.udh())
-                .unwrap_or_default(),
+            udh: segment.udh(),
             body: Body::Text(segment.text.clone()),
         }
     }
@@ -111,37 +65,59 @@ impl Content {
         }
     }
 
-    /// Where it stands in a message of several SMS.
+    /// The elements of the header.
     ///
-    /// A header whose elements do not fill it exactly is ignored, so is an element with a part that
-    /// cannot be, and of two the last counts (TS 23.040 §9.2.3.24).
-    pub fn concat(&self) -> Option<Concat> {
-        let mut rest = self.udh.get(1..)?;
-        let mut found = None;
-        while let [element, length, tail @ ..] = rest {
-            let (value, tail) = tail.split_at_checked(usize::from(*length))?;
-            found = concat(*element, value).or(found);
-            rest = tail;
-        }
-        found.filter(|_| rest.is_empty())
+    /// An error means that the header is to be ignored, as a receiver must when its elements do not
+    /// fill it exactly (TS 23.040 §9.2.3.24).
+    pub fn elements(&self) -> Result<Vec<Element>, HeaderFault> {
+        udh::parse(&self.udh)
     }
-}
 
-fn concat(element: u8, value: &[u8]) -> Option<Concat> {
-    let (reference, wide, parts, part) = match (element, value) {
-        // §9.2.3.24.1
-        (0x00, &[reference, parts, part]) => (reference.into(), false, parts, part),
-        // §9.2.3.24.8
-        (0x08, &[high, low, parts, part]) => (u16::from_be_bytes([high, low]), true, parts, part),
-        _ => return None,
-    };
-    let possible = (1..=parts).contains(&part);
-    possible.then_some(Concat {
-        reference,
-        wide,
-        part,
-        parts,
-    })
+    /// What the elements mean, those without a meaning left out.
+    pub fn values(&self) -> Vec<Value> {
+        let elements = self.elements().unwrap_or_default();
+        elements.iter().filter_map(Element::value).collect()
+    }
+
+    /// Where it stands in a message of several SMS. Of two such elements the last counts, and one
+    /// with a part that cannot be does not count.
+    pub fn concat(&self) -> Option<Concat> {
+        let concat = |value: &Value| match value {
+            Value::Concat(concat) => Some(*concat),
+            _ => None,
+        };
+        self.values().iter().rev().find_map(concat)
+    }
+
+    /// The application it is for, and from: no text for people then, whatever the DCS says.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        let ports = |value: &Value| match value {
+            Value::Ports {
+                destination,
+                source,
+            } => Some((*destination, *source)),
+            _ => None,
+        };
+        self.values().iter().rev().find_map(ports)
+    }
+
+    /// What waits in mailboxes: the header's word, which has counts, or else the DCS's.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        let waiting = |value| match value {
+            Value::Waiting(waiting) => Some(waiting),
+            _ => None,
+        };
+        let said: Vec<Waiting> = self.values().into_iter().filter_map(waiting).collect();
+        if said.is_empty() {
+            return self.dcs.waiting().into_iter().collect();
+        }
+        said
+    }
+
+    /// The national tables the header names.
+    pub fn shifts(&self) -> Shifts {
+        udh::shifts(&self.udh)
+    }
 }
 
 /// Reads TP-UDL and TP-UD. `with_header` is TP-UDHI.
@@ -155,7 +131,7 @@ pub(super) fn read(
     let septets = dcs.encoding() == Encoding::Gsm7 && !dcs.compressed();
     let most = if septets { MAX_SEPTETS } else { MAX_OCTETS };
     if length > most {
-        return Err(reader.fault(
+        return Err(reader.before(
             "TP-UDL",
             Fault::Over {
                 found: length,
@@ -188,7 +164,7 @@ pub(super) fn read(
         _ if dcs.compressed() => Body::Data(body.to_vec()),
         Encoding::Gsm7 => {
             let septets = alphabet::unpack(body, fill, length - header_units);
-            Body::Text(alphabet::decode(&septets))
+            Body::Text(alphabet::decode_with(&septets, udh::shifts(udh)))
         }
         Encoding::Ucs2 => Body::Text(from_utf16(body)),
         Encoding::Binary => Body::Data(body.to_vec()),
@@ -215,7 +191,7 @@ pub(super) fn write(content: &Content, to: &mut Vec<u8>) -> Result<(), EncodeErr
             (udh.len() + data.len(), data.clone())
         }
         (Body::Text(text), Encoding::Gsm7) if !dcs.compressed() => {
-            let septets = alphabet::encode(text).map_err(EncodeError::NotGsm7)?;
+            let septets = septets_of(text, udh::shifts(udh))?;
             let (header, fill) = padded(udh.len());
             (header + septets.len(), alphabet::pack(&septets, fill))
         }
@@ -234,6 +210,12 @@ pub(super) fn write(content: &Content, to: &mut Vec<u8>) -> Result<(), EncodeErr
         }
         (octets, _) => Err(EncodeError::TooLong(octets)),
     }
+}
+
+fn septets_of(text: &str, shifts: Shifts) -> Result<Vec<u8>, EncodeError> {
+    let lacking = |c: &char| alphabet::septets_in(*c, shifts).is_none();
+    alphabet::encode_with(text, shifts)
+        .ok_or_else(|| EncodeError::NotGsm7(text.chars().find(lacking).unwrap_or_default()))
 }
 
 /// How many septets a header takes, and the bits that fill the last one.
@@ -255,36 +237,6 @@ fn from_utf16(octets: &[u8]) -> String {
 mod tests {
     use super::super::octets_of;
     use super::*;
-
-    #[test]
-    fn coding_schemes() {
-        use Encoding::{Binary, Gsm7, Ucs2};
-        let table = [
-            (0x00, Gsm7, None, false),
-            (0x04, Binary, None, false),
-            (0x08, Ucs2, None, false),
-            (0x0C, Gsm7, None, false),
-            (0x10, Gsm7, Some(0), false),
-            (0x18, Ucs2, Some(0), false),
-            (0x15, Binary, Some(1), false),
-            (0x22, Gsm7, None, true),
-            (0x48, Ucs2, None, false),
-            (0x51, Gsm7, Some(1), false),
-            (0x84, Gsm7, None, false),
-            (0xB8, Gsm7, None, false),
-            (0xC8, Gsm7, None, false),
-            (0xD4, Gsm7, None, false),
-            (0xE0, Ucs2, None, false),
-            (0xF0, Gsm7, Some(0), false),
-            (0xF2, Gsm7, Some(2), false),
-            (0xF5, Binary, Some(1), false),
-        ];
-        for (octet, encoding, class, compressed) in table {
-            let dcs = Dcs(octet);
-            let found = (dcs.encoding(), dcs.class(), dcs.compressed());
-            assert_eq!(found, (encoding, class, compressed), "{octet:02X}");
-        }
-    }
 
     #[track_caller]
     fn check_concat(udh: &str, wanted: Option<(u16, bool, u8, u8)>) {
@@ -360,13 +312,13 @@ mod tests {
             0x00,
             false,
             "A1",
-            Err("octet 1, TP-UDL: length 161, 160 is the most"),
+            Err("octet 0, TP-UDL: length 161, 160 is the most"),
         );
         check(
             0x08,
             false,
             "8D",
-            Err("octet 1, TP-UDL: length 141, 140 is the most"),
+            Err("octet 0, TP-UDL: length 141, 140 is the most"),
         );
         check(
             0x08,

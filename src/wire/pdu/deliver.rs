@@ -3,7 +3,7 @@
 //! Encoding is for simulated networks and tests; a modem is never given one.
 
 use super::content::{self, Content};
-use super::{Dcs, DecodeError, EncodeError, Encoded, Reader, Stamp, address, encoded};
+use super::{Dcs, DecodeError, EncodeError, Encoded, Reader, Stamp, Toa, address, encoded};
 use crate::sms::Party;
 
 const NO_MORE_MESSAGES: u8 = 0x04;
@@ -19,6 +19,8 @@ pub struct Deliver {
     pub smsc: Option<Party>,
     /// TP-OA.
     pub from: Party,
+    /// How TP-OA is written.
+    pub toa: Toa,
     /// TP-PID.
     pub pid: u8,
     /// TP-DCS and TP-UD.
@@ -40,6 +42,7 @@ impl Deliver {
     pub fn new(from: Party, content: Content, timestamp: Stamp) -> Self {
         Self {
             smsc: None,
+            toa: Toa::of(&from),
             from,
             pid: 0,
             content,
@@ -60,7 +63,7 @@ impl Deliver {
             | flag(!self.content.udh.is_empty(), HEADER)
             | flag(self.reply_path, REPLY_PATH);
         let mut tpdu = vec![first];
-        address::write(&self.from, &mut tpdu)?;
+        address::write(&self.from, self.toa, &mut tpdu)?;
         tpdu.extend([self.pid, self.content.dcs.0]);
         tpdu.extend(self.timestamp.0);
         content::write(&self.content, &mut tpdu)?;
@@ -73,7 +76,7 @@ pub(super) fn read(
     first: u8,
     reader: &mut Reader,
 ) -> Result<Deliver, DecodeError> {
-    let from = address::read(reader, "TP-OA")?;
+    let (from, toa) = address::read(reader, "TP-OA")?;
     let pid = reader.octet("TP-PID")?;
     let dcs = Dcs(reader.octet("TP-DCS")?);
     let timestamp = Stamp(reader.array("TP-SCTS")?);
@@ -81,6 +84,7 @@ pub(super) fn read(
     Ok(Deliver {
         smsc,
         from,
+        toa,
         pid,
         content,
         timestamp,

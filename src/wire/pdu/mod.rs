@@ -6,25 +6,32 @@
 //! receiver cannot know is kept, not guessed: unknown header elements and compressed text are
 //! octets, an impossible date is a [`Stamp`] without a time. Octets behind the last field are
 //! ignored, because some modems pad.
-//!
-//! Text is read with the default alphabet, national tables are not known.
 
 mod address;
 mod content;
+mod dcs;
 mod deliver;
+mod pid;
 mod report;
 mod submit;
 #[cfg(test)]
 mod tests;
 mod time;
+pub mod udh;
+mod unsent;
 
 use std::fmt;
 
-pub use content::{Body, Content, Dcs};
+pub use address::Toa;
+pub use content::{Body, Content};
+pub use dcs::{Dcs, Mailbox, Waiting, class_name};
 pub use deliver::Deliver;
-pub use report::StatusReport;
+pub use pid::pid_name;
+pub use report::{Parameters, StatusReport, status_name};
 pub use submit::Submit;
-pub use time::{Stamp, Validity};
+pub use time::{Enhanced, Stamp, Validity};
+
+use crate::sms::Party;
 
 /// The longest PDU of the standard has 12 + 164 octets, 352 hex digits; modems that pad stay far
 /// below this.
@@ -33,7 +40,7 @@ pub const MAX_HEX: usize = 1024;
 /// A PDU, told apart by TP-MTI (TS 23.040 §9.2.3.1).
 ///
 /// The indicator says different things in the two directions; these are the three that a phone
-/// stores or sends, so DELIVER-REPORT, SUBMIT-REPORT and COMMAND are not among them.
+/// stores or sends. SMS-DELIVER-REPORT, SMS-SUBMIT-REPORT and SMS-COMMAND are refused by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pdu {
     /// From a phone to the service centre.
@@ -70,10 +77,13 @@ pub enum DecodeError {
     /// Half an octet.
     #[error("{0} hex digits; octets have two each, so one is missing or too many")]
     HalfOctet(usize),
+    /// What phone and service centre tell each other of an SMS, and nobody stores.
+    #[error("this is an {0}, which no phone stores or sends as an SMS")]
+    Unsent(&'static str),
     /// A field that cannot be.
     #[error("octet {at}, {field}: {fault}")]
     Field {
-        /// Where the field begins, counted from 0.
+        /// The octet in question, counted from 0, the service centre's address among them.
         at: usize,
         /// Its name in TS 23.040.
         field: &'static str,
@@ -152,12 +162,45 @@ pub fn decode(hex: &str) -> Result<Pdu, DecodeError> {
         at: 0,
     };
     let smsc = address::read_smsc(&mut reader)?;
+    let tpdu = reader.rest();
+    let read = read(smsc, &mut reader);
+    let certain = matches!(&read, Ok(pdu) if pdu.toa().is_proper()) && reader.rest().is_empty();
+    if certain {
+        return read;
+    }
+    match unsent::name(tpdu) {
+        Some(name) => Err(DecodeError::Unsent(name)),
+        None => read,
+    }
+}
+
+fn read(smsc: Option<Party>, reader: &mut Reader) -> Result<Pdu, DecodeError> {
     let first = reader.octet("first octet")?;
     match first & 0b11 {
-        0b01 => submit::read(smsc, first, &mut reader).map(Pdu::Submit),
-        0b10 => report::read(smsc, first, &mut reader).map(Pdu::StatusReport),
+        0b01 => submit::read(smsc, first, reader).map(Pdu::Submit),
+        0b10 => report::read(smsc, first, reader).map(Pdu::StatusReport),
         // TS 23.040 §9.2.3.1: the reserved value is processed as if it were a DELIVER.
-        _ => deliver::read(smsc, first, &mut reader).map(Pdu::Deliver),
+        _ => deliver::read(smsc, first, reader).map(Pdu::Deliver),
+    }
+}
+
+impl Pdu {
+    /// The type of its address.
+    pub fn toa(&self) -> Toa {
+        match self {
+            Pdu::Submit(submit) => submit.toa,
+            Pdu::Deliver(deliver) => deliver.toa,
+            Pdu::StatusReport(report) => report.toa,
+        }
+    }
+
+    /// As the modem gets or shows it.
+    pub fn encode(&self) -> Result<Encoded, EncodeError> {
+        match self {
+            Pdu::Submit(submit) => submit.encode(),
+            Pdu::Deliver(deliver) => deliver.encode(),
+            Pdu::StatusReport(report) => report.encode(),
+        }
     }
 }
 
@@ -189,7 +232,7 @@ pub fn octets_of(hex: &str) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-fn encoded(smsc: Option<&crate::sms::Party>, tpdu: &[u8]) -> Result<Encoded, EncodeError> {
+fn encoded(smsc: Option<&Party>, tpdu: &[u8]) -> Result<Encoded, EncodeError> {
     let smsc = address::smsc(smsc)?;
     Ok(Encoded {
         hex: hex(&smsc) + &hex(tpdu),
@@ -231,6 +274,21 @@ impl<'a> Reader<'a> {
 
     fn rest(&self) -> &'a [u8] {
         &self.octets[self.at..]
+    }
+
+    fn take_rest(&mut self) -> &'a [u8] {
+        let rest = self.rest();
+        self.at = self.octets.len();
+        rest
+    }
+
+    /// A fault of the octet that was just read.
+    fn before(&self, field: &'static str, fault: Fault) -> DecodeError {
+        DecodeError::Field {
+            at: self.at.saturating_sub(1),
+            field,
+            fault,
+        }
     }
 
     fn fault(&self, field: &'static str, fault: Fault) -> DecodeError {

@@ -2,7 +2,8 @@
 //!
 //! Encoding is for simulated networks and tests.
 
-use super::{DecodeError, EncodeError, Encoded, Reader, Stamp, address, encoded};
+use super::content::{self, Content};
+use super::{Dcs, DecodeError, EncodeError, Encoded, Reader, Stamp, Toa, address, encoded};
 use crate::sms::{Party, Receipt};
 
 const MTI: u8 = 0x02;
@@ -20,6 +21,8 @@ pub struct StatusReport {
     pub reference: u8,
     /// TP-RA: whom the SUBMIT was for.
     pub to: Party,
+    /// How TP-RA is written.
+    pub toa: Toa,
     /// TP-SCTS: when the service centre got the SUBMIT.
     pub timestamp: Stamp,
     /// TP-DT: when it was delivered, or last tried.
@@ -35,7 +38,7 @@ pub struct StatusReport {
     /// TP-UDHI, of the user data among the parameters.
     pub header: bool,
     /// TP-PI and what it announces, as they came: service centres send them wrong, and they never
-    /// change what the report says.
+    /// change what the report says. [`StatusReport::parameters`] reads them.
     pub parameters: Vec<u8>,
 }
 
@@ -45,6 +48,7 @@ impl StatusReport {
         Self {
             smsc: None,
             reference,
+            toa: Toa::of(&to),
             to,
             timestamp,
             discharged,
@@ -62,6 +66,15 @@ impl StatusReport {
         Receipt::from_tp_status(self.status)
     }
 
+    /// The parameters that the service centre added; an error when they are not what TP-PI says.
+    pub fn parameters(&self) -> Result<Parameters, DecodeError> {
+        let mut reader = Reader {
+            octets: &self.parameters,
+            at: 0,
+        };
+        read_parameters(&mut reader, self.header).map(|(parameters, _)| parameters)
+    }
+
     /// The hex as +CDS shows it, and the length beside it.
     pub fn encode(&self) -> Result<Encoded, EncodeError> {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
@@ -71,7 +84,7 @@ impl StatusReport {
             | flag(self.of_a_command, OF_A_COMMAND)
             | flag(self.header, HEADER);
         let mut tpdu = vec![first, self.reference];
-        address::write(&self.to, &mut tpdu)?;
+        address::write(&self.to, self.toa, &mut tpdu)?;
         tpdu.extend(self.timestamp.0);
         tpdu.extend(self.discharged.0);
         tpdu.push(self.status);
@@ -80,15 +93,97 @@ impl StatusReport {
     }
 }
 
+/// What TP-PI announces (TS 23.040 §9.2.3.27).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// TP-PID.
+    pub pid: Option<u8>,
+    /// TP-DCS, beside a content or without one.
+    pub dcs: Option<Dcs>,
+    /// TP-UD.
+    pub content: Option<Content>,
+}
+
+/// Reads TP-PI and what it announces. Also says whether TP-PI has no bit that means nothing yet.
+pub(super) fn read_parameters(
+    reader: &mut Reader,
+    header: bool,
+) -> Result<(Parameters, bool), DecodeError> {
+    const PID: u8 = 0x01;
+    const DCS: u8 = 0x02;
+    const USER_DATA: u8 = 0x04;
+    const EXTENSION: u8 = 0x80;
+    if reader.rest().is_empty() {
+        return Ok((Parameters::default(), true));
+    }
+    let announced = reader.octet("TP-PI")?;
+    let mut extended = announced;
+    while extended & EXTENSION != 0 {
+        extended = reader.octet("TP-PI")?;
+    }
+    let mut parameters = Parameters::default();
+    if announced & PID != 0 {
+        parameters.pid = Some(reader.octet("TP-PID")?);
+    }
+    if announced & DCS != 0 {
+        parameters.dcs = Some(Dcs(reader.octet("TP-DCS")?));
+    }
+    if announced & USER_DATA != 0 {
+        // §9.2.3.27: without a TP-DCS, the default alphabet.
+        let dcs = parameters.dcs.unwrap_or_default();
+        parameters.content = Some(content::read(reader, dcs, header)?);
+    }
+    Ok((parameters, announced & !(PID | DCS | USER_DATA) == 0))
+}
+
+/// What TP-ST says, in words (TS 23.040 §9.2.3.15).
+pub fn status_name(status: u8) -> &'static str {
+    match status {
+        0x00 => "delivered",
+        0x01 => "forwarded, delivery cannot be confirmed",
+        0x02 => "replaced by the service centre",
+        0x20 => "congestion, still trying",
+        0x21 => "phone busy, still trying",
+        0x22 => "no answer from the phone, still trying",
+        0x23 => "service rejected, still trying",
+        0x24 => "quality of service not available, still trying",
+        0x25 => "error in the phone, still trying",
+        0x40 => "remote procedure error",
+        0x41 => "incompatible destination",
+        0x42 => "connection rejected by the phone",
+        0x43 => "not obtainable",
+        0x44 => "quality of service not available",
+        0x45 => "no interworking available",
+        0x46 => "validity period expired",
+        0x47 => "deleted by the sender",
+        0x48 => "deleted by the service centre",
+        0x49 => "the message does not exist",
+        0x60 => "congestion, given up",
+        0x61 => "phone busy, given up",
+        0x62 => "no answer from the phone, given up",
+        0x63 => "service rejected, given up",
+        0x64 => "quality of service not available, given up",
+        0x65 => "error in the phone, given up",
+        0x00..=0x1F => "completed",
+        0x20..=0x3F => "temporary error, still trying",
+        0x40..=0x5F => "permanent error",
+        0x60..=0x7F => "temporary error, given up",
+        0x80..=0xFF => "reserved, to be taken as a failure",
+    }
+}
+
 pub(super) fn read(
     smsc: Option<Party>,
     first: u8,
     reader: &mut Reader,
 ) -> Result<StatusReport, DecodeError> {
+    let reference = reader.octet("TP-MR")?;
+    let (to, toa) = address::read(reader, "TP-RA")?;
     Ok(StatusReport {
         smsc,
-        reference: reader.octet("TP-MR")?,
-        to: address::read(reader, "TP-RA")?,
+        reference,
+        to,
+        toa,
         timestamp: Stamp(reader.array("TP-SCTS")?),
         discharged: Stamp(reader.array("TP-DT")?),
         status: reader.octet("TP-ST")?,
@@ -96,6 +191,6 @@ pub(super) fn read(
         loop_prevention: first & LOOP_PREVENTION != 0,
         of_a_command: first & OF_A_COMMAND != 0,
         header: first & HEADER != 0,
-        parameters: reader.rest().to_vec(),
+        parameters: reader.take_rest().to_vec(),
     })
 }

@@ -2,7 +2,8 @@
 
 use super::content::{self, Content};
 use super::{
-    Dcs, DecodeError, EncodeError, Encoded, Reader, Stamp, Validity, address, encoded, time,
+    Dcs, DecodeError, EncodeError, Encoded, Enhanced, Reader, Stamp, Toa, Validity, address,
+    encoded, time,
 };
 use crate::sms::Party;
 
@@ -24,6 +25,8 @@ pub struct Submit {
     pub reference: u8,
     /// TP-DA.
     pub to: Party,
+    /// How TP-DA is written.
+    pub toa: Toa,
     /// TP-PID; 0 for every ordinary message.
     pub pid: u8,
     /// TP-DCS and TP-UD.
@@ -44,6 +47,7 @@ impl Submit {
         Self {
             smsc: None,
             reference: 0,
+            toa: Toa::of(&to),
             to,
             pid: 0,
             content,
@@ -70,12 +74,12 @@ impl Submit {
             | flag(!self.content.udh.is_empty(), HEADER)
             | flag(self.reply_path, REPLY_PATH);
         let mut tpdu = vec![first, self.reference];
-        address::write(&self.to, &mut tpdu)?;
+        address::write(&self.to, self.toa, &mut tpdu)?;
         tpdu.extend([self.pid, self.content.dcs.0]);
         match self.validity {
             None => {}
             Some(Validity::Relative(validity)) => tpdu.push(time::relative(validity)),
-            Some(Validity::Absolute(Stamp(octets)) | Validity::Enhanced(octets)) => {
+            Some(Validity::Absolute(Stamp(octets)) | Validity::Enhanced(Enhanced(octets))) => {
                 tpdu.extend(octets)
             }
         }
@@ -90,13 +94,13 @@ pub(super) fn read(
     reader: &mut Reader,
 ) -> Result<Submit, DecodeError> {
     let reference = reader.octet("TP-MR")?;
-    let to = address::read(reader, "TP-DA")?;
+    let (to, toa) = address::read(reader, "TP-DA")?;
     let pid = reader.octet("TP-PID")?;
     let dcs = Dcs(reader.octet("TP-DCS")?);
     let validity = match first & ABSOLUTE {
         RELATIVE => Some(Validity::Relative(time::duration(reader.octet("TP-VP")?))),
         ABSOLUTE => Some(Validity::Absolute(Stamp(reader.array("TP-VP")?))),
-        ENHANCED => Some(Validity::Enhanced(reader.array("TP-VP")?)),
+        ENHANCED => Some(Validity::Enhanced(Enhanced(reader.array("TP-VP")?))),
         _ => None,
     };
     let content = content::read(reader, dcs, first & HEADER != 0)?;
@@ -104,6 +108,7 @@ pub(super) fn read(
         smsc,
         reference,
         to,
+        toa,
         pid,
         content,
         validity,

@@ -100,6 +100,113 @@ fn flags_and_fields_of_a_submit() {
     assert_eq!(submit(&encoded.hex), wanted);
 }
 
+#[test]
+fn parameters_of_a_status_report() {
+    let report = |parameters: &str| {
+        let hex = format!("0006D60B915155214365F7621120210000006211202100100000{parameters}");
+        match decode(&hex).unwrap() {
+            Pdu::StatusReport(report) => report,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(report("").parameters(), Ok(Parameters::default()));
+    let all = report("07410002E834").parameters().unwrap();
+    assert_eq!((all.pid, all.dcs), (Some(0x41), Some(Dcs(0))));
+    assert_eq!(all.content.unwrap().text(), Some("hi"));
+    let without_dcs = report("0402E834").parameters().unwrap();
+    assert_eq!(without_dcs.content.unwrap().text(), Some("hi"));
+    // An octet more of announcements, none of which is known.
+    let extended = report("817F41").parameters().unwrap();
+    assert_eq!((extended.pid, extended.dcs), (Some(0x41), None));
+    let wrong = report("07000005E8");
+    assert_eq!(
+        wrong.parameters().unwrap_err().to_string(),
+        "octet 4, TP-UD: octets needed: 5, left: 1"
+    );
+    assert_eq!(wrong.receipt(), Receipt::Delivered);
+}
+
+#[track_caller]
+fn check_named(hex: &str, name: &'static str) {
+    assert_eq!(decode(hex), Err(DecodeError::Unsent(name)), "{hex}");
+}
+
+#[test]
+fn what_nobody_stores_is_named() {
+    check_named("000000", "SMS-DELIVER-REPORT");
+    check_named("0000D300", "SMS-DELIVER-REPORT");
+    check_named("07917283010010F50007000002E834", "SMS-DELIVER-REPORT");
+    check_named("00010062110221000040", "SMS-SUBMIT-REPORT");
+    check_named("0001C00062110221000040", "SMS-SUBMIT-REPORT");
+    check_named("00010762110221000040000002E834", "SMS-SUBMIT-REPORT");
+    check_named("0002050002110B915155214365F700", "SMS-COMMAND");
+    check_named("0022050003110B915155214365F7020102", "SMS-COMMAND");
+    // With more digits than make a status report, too.
+    check_named(
+        "0002050002110B915155214365F70A00112233445566778899",
+        "SMS-COMMAND",
+    );
+}
+
+#[test]
+fn what_is_stored_keeps_its_name() {
+    for hex in [
+        "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37",
+        // Padded.
+        "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC370000",
+        "0011000B916407281553F80000AA0AE8329BFD4697D9EC3700",
+        "0006D60B915155214365F762112021000000621120210010000007",
+        // A type of address without its highest bit.
+        "00040B115155214365F70000993092516195800AE8329BFD4697D9EC37",
+    ] {
+        assert!(decode(hex).is_ok(), "{hex}");
+    }
+}
+
+#[test]
+fn national_tables_and_ports() {
+    use crate::sms::Language::Turkish;
+    // A header of two elements, and text in the Turkish tables (TS 23.038 annex A).
+    let mut content = Content {
+        dcs: Dcs(0),
+        udh: octets_of("06240101250101").unwrap(),
+        body: Body::Text("işğ€{ İ".to_owned()),
+    };
+    let stamp = Stamp([0x62, 0x11, 0x02, 0x21, 0x00, 0x00, 0x40]);
+    let sent = Deliver::new(Party::from_network("22555"), content.clone(), stamp);
+    let found = deliver(&sent.encode().unwrap().hex);
+    assert_eq!(found, sent);
+    assert_eq!(found.content.shifts().single, Some(Turkish));
+    assert_eq!(found.content.shifts().locking, Some(Turkish));
+    content.body = Body::Text("í".to_owned());
+    let lacking = Deliver::new(Party::from_network("22555"), content, stamp);
+    assert_eq!(lacking.encode(), Err(EncodeError::NotGsm7('í')));
+    let wap = Content::binary(vec![1], octets_of("0605040B8423F0").unwrap());
+    assert_eq!(wap.ports(), Some((2948, 9200)));
+}
+
+#[test]
+fn what_waits() {
+    let waiting = |dcs: u8, udh: &str| {
+        let content = Content {
+            dcs: Dcs(dcs),
+            udh: octets_of(udh).unwrap(),
+            body: Body::Text(String::new()),
+        };
+        let shown: Vec<String> = content.waiting().iter().map(Waiting::to_string).collect();
+        shown.join(", ")
+    };
+    assert_eq!(waiting(0x00, ""), "");
+    assert_eq!(waiting(0xC8, ""), "voicemail waiting");
+    assert_eq!(waiting(0xC8, "0401028005"), "voicemail waiting: 5");
+    assert_eq!(
+        waiting(0x00, "080102800301028100"),
+        "voicemail waiting: 3, no fax waiting"
+    );
+    // A header that does not fit is no header.
+    assert_eq!(waiting(0xD1, "0401038005"), "no fax waiting");
+}
+
 #[track_caller]
 fn check_refused(hex: &str, error: &str) {
     assert_eq!(decode(hex).unwrap_err().to_string(), error, "{hex}");
@@ -119,7 +226,7 @@ fn errors_say_where() {
     );
     check_refused(
         "0D91",
-        "octet 1, service centre's address: length 13, 11 is the most",
+        "octet 0, service centre's address: length 13, 11 is the most",
     );
     check_refused("0001000B9151", "octet 5, TP-DA: octets needed: 6, left: 1");
     check_refused(
@@ -177,7 +284,7 @@ fn validity() -> impl Strategy<Value = Option<Validity>> {
         Just(None),
         any::<u8>().prop_map(|octet| Some(Validity::Relative(time::duration(octet)))),
         any::<[u8; 7]>().prop_map(|octets| Some(Validity::Absolute(Stamp(octets)))),
-        any::<[u8; 7]>().prop_map(|octets| Some(Validity::Enhanced(octets))),
+        any::<[u8; 7]>().prop_map(|octets| Some(Validity::Enhanced(Enhanced(octets)))),
     ]
 }
 
@@ -202,6 +309,7 @@ fn any_pdu() -> impl Strategy<Value = Pdu> {
                 0 => Pdu::Submit(Submit {
                     smsc,
                     reference: octet,
+                    toa: Toa::of(&party),
                     to: party,
                     pid,
                     content,
@@ -212,6 +320,7 @@ fn any_pdu() -> impl Strategy<Value = Pdu> {
                 }),
                 1 => Pdu::Deliver(Deliver {
                     smsc,
+                    toa: Toa::of(&party),
                     from: party,
                     pid,
                     content,
@@ -224,6 +333,7 @@ fn any_pdu() -> impl Strategy<Value = Pdu> {
                 _ => Pdu::StatusReport(StatusReport {
                     smsc,
                     reference: octet,
+                    toa: Toa::of(&party),
                     to: party,
                     timestamp: first,
                     discharged: second,
@@ -239,32 +349,24 @@ fn any_pdu() -> impl Strategy<Value = Pdu> {
     )
 }
 
-fn encode(pdu: &Pdu) -> Result<Encoded, EncodeError> {
-    match pdu {
-        Pdu::Submit(submit) => submit.encode(),
-        Pdu::Deliver(deliver) => deliver.encode(),
-        Pdu::StatusReport(report) => report.encode(),
-    }
-}
-
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(pdu in any_pdu()) {
-        let encoded = encode(&pdu).unwrap();
+        let encoded = pdu.encode().unwrap();
         prop_assert_eq!(decode(&encoded.hex), Ok(pdu));
         prop_assert_eq!(decode(&encoded.hex.to_lowercase()), decode(&encoded.hex));
     }
 
     #[test]
     fn the_length_leaves_out_the_service_centre(pdu in any_pdu()) {
-        let encoded = encode(&pdu).unwrap();
+        let encoded = pdu.encode().unwrap();
         let smsc = 1 + usize::from(octets_of(&encoded.hex).unwrap()[0]);
         prop_assert_eq!(encoded.hex.len(), 2 * (smsc + encoded.tpdu_length));
     }
 
     #[test]
     fn any_octets_decode_or_are_refused(octets in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode(&hex(&octets)).map(|pdu| encode(&pdu));
+        let _ = decode(&hex(&octets)).map(|pdu| pdu.encode());
     }
 
     #[test]
@@ -279,13 +381,13 @@ proptest! {
         end in any::<prop::sample::Index>(),
         cut_off in any::<bool>(),
     ) {
-        let mut octets = octets_of(&encode(&pdu).unwrap().hex).unwrap();
+        let mut octets = octets_of(&pdu.encode().unwrap().hex).unwrap();
         for (index, octet) in changes {
             *index.get_mut(&mut octets) = octet;
         }
         if cut_off {
             octets.truncate(end.index(octets.len()));
         }
-        let _ = decode(&hex(&octets)).map(|pdu| encode(&pdu));
+        let _ = decode(&hex(&octets)).map(|pdu| pdu.encode());
     }
 }

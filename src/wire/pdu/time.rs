@@ -61,12 +61,27 @@ impl Stamp {
             field(second)?,
             0,
         );
-        // The sign is bit 3, in the place of the tens' highest bit.
-        let quarters = i32::from(number(zone & !0x08)?);
-        let sign = if zone & 0x08 == 0 { 1 } else { -1 };
-        let zone = Offset::from_seconds(sign * quarters * 900).ok()?;
-        zone.to_timestamp(local.ok()?).ok()
+        offset(zone)?.to_timestamp(local.ok()?).ok()
     }
+
+    /// Its zone in quarters of an hour east of Greenwich; `None` for what is none.
+    pub fn zone(&self) -> Option<i8> {
+        quarters(self.0[6])
+    }
+}
+
+/// The sign is bit 3, in the place of the tens' highest bit.
+fn quarters(zone: u8) -> Option<i8> {
+    let quarters = number(zone & !0x08)? as i8;
+    Some(if zone & 0x08 == 0 {
+        quarters
+    } else {
+        -quarters
+    })
+}
+
+fn offset(zone: u8) -> Option<Offset> {
+    Offset::from_seconds(i32::from(quarters(zone)?) * 900).ok()
 }
 
 /// Two decimal digits, the first one in the low half.
@@ -86,8 +101,66 @@ pub enum Validity {
     Relative(Duration),
     /// Until then.
     Absolute(Stamp),
-    /// The enhanced format of §9.2.3.12.3, as it came.
-    Enhanced([u8; 7]),
+    /// By the seven octets of the enhanced format.
+    Enhanced(Enhanced),
+}
+
+/// The enhanced validity (TS 23.040 §9.2.3.12.3), kept as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Enhanced(pub [u8; 7]);
+
+impl Enhanced {
+    /// A functionality octet says more than that.
+    const EXTENSION: u8 = 0x80;
+    /// TP-VP: one attempt, no more.
+    const SINGLE_SHOT: u8 = 0x40;
+
+    /// Exactly so many seconds, 1 to 255, or so many up to 99:59:59 hours, or the next longer step
+    /// of the relative format.
+    pub fn new(period: Option<Duration>, single_shot: bool) -> Self {
+        let mut octets = [0; 7];
+        if let Some(period) = period {
+            let seconds = period.as_secs() + u64::from(period.subsec_nanos() > 0);
+            match u8::try_from(seconds) {
+                Ok(seconds @ 1..) => octets[..2].copy_from_slice(&[2, seconds]),
+                _ if (1..100 * HOUR).contains(&seconds) => {
+                    let field = |number: u64| swapped((number % 100) as u8);
+                    let (minutes, hours) = (seconds / MINUTE % 60, seconds / HOUR);
+                    let told = [3, field(hours), field(minutes), field(seconds % MINUTE)];
+                    octets[..4].copy_from_slice(&told);
+                }
+                _ => octets[..2].copy_from_slice(&[1, relative(period)]),
+            }
+        }
+        if single_shot {
+            octets[0] |= Self::SINGLE_SHOT;
+        }
+        Self(octets)
+    }
+
+    /// The service centre is to try once.
+    pub fn single_shot(self) -> bool {
+        self.0[0] & Self::SINGLE_SHOT != 0
+    }
+
+    /// How long; `None` when it does not say so, or not in a way that the standard knows.
+    pub fn period(self) -> Option<Duration> {
+        let [indicator, value @ ..] = self.0;
+        if indicator & Self::EXTENSION != 0 {
+            return None;
+        }
+        match (indicator & 0x07, value) {
+            (1, [octet, ..]) => Some(duration(octet)),
+            (2, [seconds, ..]) if seconds > 0 => Some(Duration::from_secs(seconds.into())),
+            (3, [hours, minutes, seconds, ..]) => {
+                let field = |octet| number(octet).map(u64::from);
+                let (hours, minutes, seconds) = (field(hours)?, field(minutes)?, field(seconds)?);
+                let possible = minutes < 60 && seconds < 60;
+                possible.then(|| Duration::from_secs(hours * HOUR + minutes * MINUTE + seconds))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl From<Duration> for Validity {
@@ -167,7 +240,68 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_enhanced(octets: [u8; 7], period: Option<u64>, single_shot: bool) {
+        let found = Enhanced(octets);
+        let told = (
+            found.period().map(|period| period.as_secs()),
+            found.single_shot(),
+        );
+        assert_eq!(told, (period, single_shot), "{octets:02X?}");
+    }
+
+    #[test]
+    fn enhanced_validity() {
+        check_enhanced([0, 0, 0, 0, 0, 0, 0], None, false);
+        check_enhanced([0x40, 0, 0, 0, 0, 0, 0], None, true);
+        check_enhanced([1, 0xAA, 0, 0, 0, 0, 0], Some(4 * DAY), false);
+        check_enhanced([0x42, 30, 0, 0, 0, 0, 0], Some(30), true);
+        check_enhanced([2, 0, 0, 0, 0, 0, 0], None, false); // reserved
+        check_enhanced(
+            [3, 0x21, 0x43, 0x55, 0, 0, 0],
+            Some(12 * HOUR + 34 * MINUTE + 55),
+            false,
+        );
+        check_enhanced([3, 0x21, 0x46, 0x55, 0, 0, 0], None, false); // 64 minutes
+        check_enhanced([3, 0xA1, 0x43, 0x55, 0, 0, 0], None, false); // no digit
+        check_enhanced([4, 1, 1, 1, 1, 1, 1], None, false); // reserved
+        check_enhanced([0x82, 0, 30, 0, 0, 0, 0], None, false); // another octet says what
+    }
+
+    #[test]
+    fn zones() {
+        for (octet, quarters) in [
+            (0x00, Some(0)),
+            (0x80, Some(8)),
+            (0x08, Some(0)),
+            (0x8A, Some(-28)),
+            (0x97, Some(79)),
+            (0x9F, Some(-79)),
+            (0xF7, None),
+            (0xFF, None),
+        ] {
+            assert_eq!(
+                Stamp([0, 0, 0, 0, 0, 0, octet]).zone(),
+                quarters,
+                "{octet:02X}"
+            );
+        }
+    }
+
     proptest! {
+        #[test]
+        fn enhanced_validity_is_not_shorter(seconds in 1u64..63 * WEEK, single_shot in any::<bool>()) {
+            let enhanced = Enhanced::new(Some(Duration::from_secs(seconds)), single_shot);
+            prop_assert!(enhanced.period() >= Some(Duration::from_secs(seconds)));
+            prop_assert!(seconds >= 100 * HOUR || enhanced.period() == Some(Duration::from_secs(seconds)));
+            prop_assert_eq!(enhanced.single_shot(), single_shot);
+        }
+
+        #[test]
+        fn any_enhanced_validity_has_a_period_or_none(octets in any::<[u8; 7]>()) {
+            let _ = Enhanced(octets).period();
+        }
+
         #[test]
         fn validity_is_the_nearest_that_is_not_shorter(seconds in 0u64..80 * WEEK, nanos in prop::sample::select(vec![0u32, 1])) {
             let wanted = Duration::new(seconds, nanos);

@@ -310,6 +310,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         payload: None,
         attributes: sms_milter::sms::Attributes::default(),
         encoding: Encoding::Gsm7,
+        shifts: sms_milter::sms::Shifts::default(),
         segments: 1,
         reference: 7,
         flash: false,

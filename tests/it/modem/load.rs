@@ -1,6 +1,7 @@
 //! Four modems share a load evenly, each as fast as its line; two are pulled in the middle of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -18,6 +19,8 @@ const EVENLY: usize = 10;
 fn sims() -> Vec<SimModem> {
     let wire = |n| Options {
         baud: 115_200,
+        // So that it is the modem that one waits for, and not this machine: equal speed is the premise.
+        network_delay: Duration::from_millis(15),
         ..another(n, Options::default())
     };
     (0..MODEMS).map(|n| SimModem::start(wire(n))).collect()
@@ -27,7 +30,7 @@ fn place(sims: &[SimModem], sink: &SmtpSink) -> Place {
     let gateways: String = sims
         .iter()
         .enumerate()
-        .map(|(n, sim)| modem(&format!("m{n}"), sim, ""))
+        .map(|(n, sim)| modem(&format!("m{n}"), sim, "").replace("poll: 1s", "poll: 30s"))
         .collect();
     Place::new(sink.address(), &format!("gateways:\n{gateways}"))
 }
@@ -104,8 +107,7 @@ async fn two_that_are_pulled_lose_none() {
     }
     // The other two go on.
     for sim in &sims[2..] {
-        let so_far = sim.sent().len();
-        sim.wait_sent(so_far + MESSAGES / 8, PATIENCE);
+        sim.wait_sent(MESSAGES / 4, PATIENCE);
     }
     // What was in the air is asked for at the modem that has it, once that is back.
     sims[0].replug();

@@ -44,6 +44,7 @@ pub fn message(n: u64) -> Message {
         payload: None,
         attributes: sms_milter::sms::Attributes::default(),
         encoding: Encoding::Ucs2,
+        shifts: sms_milter::sms::Shifts::default(),
         segments: 1,
         reference: 7,
         flash: false,

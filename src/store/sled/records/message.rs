@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
-use crate::sms::{Attributes, Class, Encoding, Payload, Receipt};
+use crate::sms::{Attributes, Class, Encoding, Language, Payload, Receipt, Shifts};
 use crate::store::{Attempt, Charge, Message, Origin, Part, PartState, State};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
@@ -41,6 +41,9 @@ struct MessageRow<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<AttributesRow>,
     encoding: Text<'a>,
+    /// Not in older records, nor in those without tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shifts: Option<ShiftsRow<'a>>,
     segments: u8,
     reference: u8,
     flash: bool,
@@ -67,6 +70,12 @@ struct MessageRow<'a> {
 struct PayloadRow<'a> {
     data: Octets<'a>,
     udh: Octets<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ShiftsRow<'a> {
+    locking: Option<Text<'a>>,
+    single: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -199,6 +208,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
             class: m.attributes.class,
         }),
         encoding: text(m.encoding.name()),
+        shifts: shifts_row(m.shifts),
         segments: m.segments,
         reference: m.reference,
         flash: m.flash,
@@ -255,6 +265,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
                 class: a.class,
             }),
         encoding: by_name(ENCODINGS, Encoding::name, &row.encoding)?,
+        shifts: shifts(row.shifts)?,
         segments: row.segments,
         reference: row.reference,
         flash: row.flash,
@@ -277,6 +288,28 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
     Ok(Kept {
         touched: row.touched.0,
         value,
+    })
+}
+
+fn shifts_row(shifts: Shifts) -> Option<ShiftsRow<'static>> {
+    let name = |language: Language| text(language.name());
+    (shifts != Shifts::default()).then(|| ShiftsRow {
+        locking: shifts.locking.map(name),
+        single: shifts.single.map(name),
+    })
+}
+
+fn shifts(row: Option<ShiftsRow<'_>>) -> Result<Shifts, Damage> {
+    let Some(row) = row else {
+        return Ok(Shifts::default());
+    };
+    let language = |name: Option<Text<'_>>| match name {
+        Some(name) => by_name(Language::ALL, Language::name, &name).map(Some),
+        None => Ok(None),
+    };
+    Ok(Shifts {
+        locking: language(row.locking)?,
+        single: language(row.single)?,
     })
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
-use crate::sms::{Attributes, Payload, Receipt};
+use crate::sms::{Attributes, Language, Payload, Receipt, Shifts};
 use crate::store::{Attempt, Charge, Origin, Part, PartState};
 
 fn time() -> impl Strategy<Value = Timestamp> {
@@ -75,6 +75,11 @@ fn attributes() -> impl Strategy<Value = Attributes> {
     })
 }
 
+fn shifts() -> impl Strategy<Value = Shifts> {
+    let language = || of(prop::sample::select(Language::ALL.to_vec()));
+    (language(), language()).prop_map(|(locking, single)| Shifts { locking, single })
+}
+
 fn message() -> impl Strategy<Value = Message> {
     let origin = (of(string()), string(), of(string()), string(), of(string())).prop_map(
         |(queue_id, recipient, message_id, subject, report_to)| Origin {
@@ -94,7 +99,7 @@ fn message() -> impl Strategy<Value = Message> {
         },
     );
     let who = (id(), any::<u64>(), origin, string(), of(charge), number());
-    let special = (any::<Option<(Vec<u8>, Vec<u8>)>>(), attributes());
+    let special = (any::<Option<(Vec<u8>, Vec<u8>)>>(), attributes(), shifts());
     let what = (
         (string(), special),
         prop::sample::select(&ENCODINGS[..]),
@@ -123,6 +128,7 @@ fn message() -> impl Strategy<Value = Message> {
         payload: what.0.1.0.map(|(data, udh)| Payload { data, udh }),
         attributes: what.0.1.1,
         encoding: what.1,
+        shifts: what.0.1.2,
         segments: what.2.0,
         reference: what.2.1,
         flash: what.2.2,
@@ -309,8 +315,8 @@ fn records_of_before_are_read() {
     let read = |json: &[u8]| [&[VERSION], json].concat();
     let message = decode_message(&read(message)).expect("a message").value;
     assert_eq!(
-        (message.payload, message.attributes),
-        (None, Attributes::default())
+        (message.payload, message.attributes, message.shifts),
+        (None, Attributes::default(), Shifts::default())
     );
     assert_eq!((message.text.as_str(), message.flash), ("hello", true));
     let inbound = br#"{"touched":"2026-11-20T10:00:00Z","id":"01900000-0000-7000-8000-000000000002",

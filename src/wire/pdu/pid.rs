@@ -1,0 +1,41 @@
+//! TP-PID in words (TS 23.040 §9.2.3.9).
+
+/// What a protocol identifier asks for; `None` for an ordinary SMS.
+pub fn pid_name(pid: u8) -> Option<&'static str> {
+    Some(match pid {
+        0x00 => return None,
+        0x01..=0x1F => "an SME-to-SME protocol",
+        0x20 | 0x21 => "telex",
+        0x22 => "group 3 fax",
+        0x23 => "group 4 fax",
+        0x24 => "voice telephone",
+        0x25 => "ERMES paging",
+        0x26 => "national paging",
+        0x27 => "videotex",
+        0x28..=0x2B => "teletex",
+        0x2C => "UCI",
+        0x30 => "message handling facility",
+        0x31 => "X.400 message handling",
+        0x32 => "Internet e-mail",
+        0x38..=0x3E => "service centre specific",
+        0x3F => "a GSM or UMTS phone",
+        0x20..=0x3F => "reserved telematic device",
+        0x40 => "type 0: acknowledged, never shown",
+        0x41 => "replaces type 1",
+        0x42 => "replaces type 2",
+        0x43 => "replaces type 3",
+        0x44 => "replaces type 4",
+        0x45 => "replaces type 5",
+        0x46 => "replaces type 6",
+        0x47 => "replaces type 7",
+        0x48 => "device triggering",
+        0x5E => "enhanced message service",
+        0x5F => "return call",
+        0x7C => "ANSI-136 R-DATA",
+        0x7D => "data download to the phone",
+        0x7E => "de-personalisation of the phone",
+        0x7F => "data download to the SIM",
+        0xC0..=0xFF => "service centre specific",
+        _ => "reserved",
+    })
+}
