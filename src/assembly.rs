@@ -151,6 +151,8 @@ pub async fn run(
     ready(&addresses);
 
     let died = tokio::select! {
+        // In this order: what else breaks when the store dies is not the cause.
+        biased;
         _ = stop.wait_for(|stop| *stop) => None,
         reason = store.died() => Some(reason),
         // Half a daemon takes messages that it never sends: rather none, and a supervisor's new one.

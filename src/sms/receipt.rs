@@ -55,6 +55,11 @@ impl Receipt {
     }
 }
 
+/// What a TP-Status octet says, in words for people.
+pub fn status_name(octet: u8) -> &'static str {
+    status(octet).1
+}
+
 fn given_up(code: u16) -> String {
     match code {
         0 => "the provider could not deliver it".to_owned(),

@@ -7,7 +7,7 @@
 
 use crate::sms::Marks;
 use crate::sms::udh::{self, Element, Ports};
-use crate::wire::pdu::Dcs;
+use crate::wire::pdu::{self, Dcs};
 
 /// More elements than this are counted, not named: an SMS holds 69 empty ones.
 const MAX_NAMED: usize = 8;
@@ -102,7 +102,7 @@ pub fn meaning(marks: &Marks, data: Option<usize>) -> Meaning {
     let (elements, whole) = udh::elements(&marks.udh);
     let class = dcs.and_then(Dcs::class);
     let ports = udh::ports(&marks.udh);
-    let waiting = waiting(dcs, &elements);
+    let waiting = waiting(dcs, &marks.udh);
     let mut sentences = Vec::new();
     sentences.extend(kind(dcs, class, ports, data));
     sentences.extend(waiting.iter().map(Waiting::sentence));
@@ -213,37 +213,13 @@ impl Waiting {
     }
 }
 
-/// The header's word wins over the DCS's: it has a count.
-fn waiting(dcs: Option<Dcs>, elements: &[Element]) -> Vec<Waiting> {
-    let of_kind = |octet: u8| match (octet & 0x03, octet >> 2 & 0x07) {
-        (0, _) => "voicemail",
-        (1, _) => "fax",
-        (2, _) => "email",
-        (_, 1) => "video",
-        _ => "other",
-    };
-    let mut waiting: Vec<Waiting> = Vec::new();
-    for element in elements {
-        if let (udh::WAITING, &[indication, count]) = (element.id, element.data) {
-            let kind = of_kind(indication);
-            waiting.retain(|known| known.kind != kind);
-            waiting.push(Waiting {
-                kind,
-                count: Some(count),
-            });
-        }
-    }
-    if let Some(Dcs(octet @ 0xC0..=0xEF)) = dcs {
-        let kind = of_kind(octet & 0x03);
-        let active = octet & 0x08 != 0;
-        if !waiting.iter().any(|known| known.kind == kind) {
-            waiting.push(Waiting {
-                kind,
-                count: if active { None } else { Some(0) },
-            });
-        }
-    }
-    waiting
+fn waiting(dcs: Option<Dcs>, header: &[u8]) -> Vec<Waiting> {
+    let told = pdu::udh::waiting(dcs, header).into_iter();
+    told.map(|told| Waiting {
+        kind: told.kind.name(),
+        count: if told.active { told.count } else { Some(0) },
+    })
+    .collect()
 }
 
 /// What TP-PID asks of the phone (TS 23.040 §9.2.3.9).

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{PduError, UNITS, json};
+use crate::sms::receipt::status_name;
+use crate::sms::udh::Element;
 use crate::sms::{Concat, Party};
-use crate::wire::pdu::udh::Element;
 use crate::wire::pdu::{
     self, Body, Content, Dcs, Pdu, Stamp, StatusReport, Toa, Validity, Waiting, class_name,
-    pid_name, status_name,
+    pid_name, udh,
 };
 
 /// The first word of each line is a PDU; what stands behind it is what `encode` prints there.
@@ -257,7 +258,7 @@ impl DecodedLine {
 
     fn with_content(self, content: &Content) -> Self {
         let concat = content.concat();
-        let (elements, header_fault) = match content.elements() {
+        let (elements, header_fault) = match udh::parse(&content.udh) {
             Ok(elements) => (elements, None),
             Err(fault) => (Vec::new(), Some(fault.to_string())),
         };
@@ -376,9 +377,9 @@ impl ElementLine {
     fn of(element: &Element) -> Self {
         Self {
             id: element.id,
-            name: element.name(),
-            meaning: element.value().map(|value| value.to_string()),
-            data: pdu::hex(&element.data),
+            name: udh::name(element),
+            meaning: udh::value(element).map(|value| value.to_string()),
+            data: pdu::hex(element.data),
         }
     }
 }
@@ -491,7 +492,7 @@ mod tests {
              \"parts\":null,\"class\":null,\"pid\":null,\"dcs\":null,\"validity\":null,\
              \"timestamp\":\"2026-11-02T12:00:00Z\",\"status\":0,\
              \"number_type\":\"international\",\"number_plan\":\"E.164\",\"zone\":\"+00:00\",\
-             \"discharged\":\"2026-11-02T12:00:01Z\",\"status_meaning\":\"delivered\",\
+             \"discharged\":\"2026-11-02T12:00:01Z\",\"status_meaning\":\"the phone has it\",\
              \"pid_meaning\":null,\"dcs_meaning\":null,\"message_reference\":214,\"flags\":[],\
              \"waiting\":[],\"elements\":[],\"header_fault\":null,\"odd_dates\":[],\
              \"parameters\":null}\n",
@@ -523,7 +524,8 @@ mod tests {
              element: 01 special SMS message indication: voicemail waiting: 5, to be stored\n\
              element: 00 concatenation, 8-bit reference: part 1 of 2, reference 7\n\
              element: A9 reserved: 2A\nelement: C0 service centre, specific use: \n\
-             waiting: voicemail: 5, profile 1, to be stored\nreference: 7\npart: 1 of 2\n\
+             waiting: voicemail: 5, profile 1, to be stored\n\
+             waiting: fax: yes, profile 1, to be stored\nreference: 7\npart: 1 of 2\n\
              pid: 41 (replaces type 1)\ndcs: D9 (GSM 7-bit, fax waiting, to be stored)\n\
              no date: FFFFFFFFFFFFFF\n",
         );
@@ -549,7 +551,7 @@ mod tests {
              reference: 214\nclass: 1 (phone)\npid: 41 (replaces type 1)\n\
              dcs: F5 (8-bit data, class 1 (phone))\nzone: +00:00\n\
              discharged: 2026-11-02T12:00:01Z\nno date: 00000000000000\n\
-             status: 46 (validity period expired)\nmessage reference: 214\n\
+             status: 46 (the phone was not reached before the SMS expired)\nmessage reference: 214\n\
              flags: more-messages, of-a-command\n",
         );
         let (out, result) = ran(&[

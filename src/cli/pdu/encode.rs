@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{PduError, UNITS, json};
 use crate::sms::segment::{self, Coding, Options};
-use crate::sms::{Encoding, Language, Party, Shifts, alphabet};
+use crate::sms::{Encoding, Language, Party, Shifts, alphabet, udh};
 use crate::wire::pdu::{
     self, Body, Content, Dcs, Deliver, Encoded, Enhanced, Stamp, Submit, Toa, Validity,
 };
@@ -37,8 +37,8 @@ pub(super) struct EncodeArgs {
     /// Octets instead of a text
     #[arg(long, value_name = "HEX", value_parser = octets)]
     binary: Option<Octets>,
-    /// The user data header with its length octet; what it heads is not cut then
-    #[arg(long, value_name = "HEX", value_parser = octets)]
+    /// The user data header; what it heads is not cut then
+    #[arg(long, value_name = "HEX", value_parser = header)]
     udh: Option<Octets>,
     /// The alphabet; auto takes the shorter one
     #[arg(
@@ -313,6 +313,14 @@ fn octet(text: &str) -> Result<u8, String> {
     }
 }
 
+/// With its length octet or without.
+fn header(text: &str) -> Result<Octets, String> {
+    let octets = octets(text)?.0;
+    udh::read(&octets)
+        .map(Octets)
+        .map_err(|error| error.to_string())
+}
+
 fn octets(text: &str) -> Result<Octets, String> {
     let octets = pdu::octets_of(text).map_err(|error| error.to_string())?;
     Ok(Octets(octets))
@@ -510,7 +518,6 @@ mod tests {
         refused(&[
             "encode", "--to", "22555", "--udh", "03240101", "--coding", "gsm7", "я",
         ]);
-        refused(&["encode", "--to", "22555", "--udh", "0424", "hi"]);
         refused(&["encode", "--to", "22555", "--binary", &"00".repeat(141)]);
         refused(&[
             "encode",

@@ -4,8 +4,8 @@
 //! and receipts, and opens the port again when it is gone. An SMS is deleted from the SIM only after
 //! `kept` (durability W9); what is not, stays and is handed over again.
 //!
-//! The modem is known by its SIM ([`identity`]): gone from its port, it is looked for at the others
-//! ([`ports`]); another SIM is not used until an admin says so. A PIN is entered once (threats T40). It
+//! The modem is known by its SIM (`identity`): gone from its port, it is looked for at the others
+//! (`ports`); another SIM is not used until an admin says so. A PIN is entered once (threats T40). It
 //! never logs a text, a PDU, a PIN or a number.
 
 mod arrival;

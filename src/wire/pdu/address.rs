@@ -153,10 +153,11 @@ pub(super) fn smsc(party: Option<&Party>) -> Result<Vec<u8>, EncodeError> {
     Ok(field)
 }
 
-/// TP-OA, TP-DA or TP-RA with its count of semi-octets.
+/// TP-OA, TP-DA or TP-RA with its count of semi-octets. Bit 7 of the type is set even where it came
+/// without, so that what we write is never taken for something else.
 pub(super) fn write(party: &Party, toa: Toa, to: &mut Vec<u8>) -> Result<(), EncodeError> {
     let (semi_octets, value) = parts(party, toa)?;
-    to.extend([semi_octets as u8, toa.0]);
+    to.extend([semi_octets as u8, toa.0 | 0x80]);
     to.extend(value);
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! TP-DCS, TP-UDL and TP-UD: what an SMS says, and how (TS 23.038 §4, TS 23.040 §9.2.3.24).
 
-use super::udh::{self, Element, HeaderFault, Value};
-use super::{Dcs, DecodeError, EncodeError, Fault, Reader, Waiting};
-use crate::sms::{Concat, Encoding, Segment, Shifts, alphabet};
+use super::{Dcs, DecodeError, EncodeError, Fault, Reader, Waiting, udh};
+use crate::sms::{self, Concat, Encoding, Segment, Shifts, alphabet};
 
 /// Octets of user data, the header included (TS 23.040 §9.2.3.16).
 const MAX_OCTETS: usize = 140;
@@ -65,53 +64,14 @@ impl Content {
         }
     }
 
-    /// The elements of the header.
-    ///
-    /// An error means that the header is to be ignored, as a receiver must when its elements do not
-    /// fill it exactly (TS 23.040 §9.2.3.24).
-    pub fn elements(&self) -> Result<Vec<Element>, HeaderFault> {
-        udh::parse(&self.udh)
-    }
-
-    /// What the elements mean, those without a meaning left out.
-    pub fn values(&self) -> Vec<Value> {
-        let elements = self.elements().unwrap_or_default();
-        elements.iter().filter_map(Element::value).collect()
-    }
-
-    /// Where it stands in a message of several SMS. Of two such elements the last counts, and one
-    /// with a part that cannot be does not count.
+    /// Where it stands in a message of several SMS.
     pub fn concat(&self) -> Option<Concat> {
-        let concat = |value: &Value| match value {
-            Value::Concat(concat) => Some(*concat),
-            _ => None,
-        };
-        self.values().iter().rev().find_map(concat)
+        sms::udh::concat(&self.udh)
     }
 
-    /// The application it is for, and from: no text for people then, whatever the DCS says.
-    pub fn ports(&self) -> Option<(u16, u16)> {
-        let ports = |value: &Value| match value {
-            Value::Ports {
-                destination,
-                source,
-            } => Some((*destination, *source)),
-            _ => None,
-        };
-        self.values().iter().rev().find_map(ports)
-    }
-
-    /// What waits in mailboxes: the header's word, which has counts, or else the DCS's.
+    /// What waits in mailboxes: the header's word, which has counts, and the DCS's.
     pub fn waiting(&self) -> Vec<Waiting> {
-        let waiting = |value| match value {
-            Value::Waiting(waiting) => Some(waiting),
-            _ => None,
-        };
-        let said: Vec<Waiting> = self.values().into_iter().filter_map(waiting).collect();
-        if said.is_empty() {
-            return self.dcs.waiting().into_iter().collect();
-        }
-        said
+        udh::waiting(Some(self.dcs), &self.udh)
     }
 
     /// The national tables the header names.

@@ -44,9 +44,9 @@ impl Mailbox {
         match self {
             Mailbox::Voice => "voicemail",
             Mailbox::Fax => "fax",
-            Mailbox::Email => "e-mail",
-            Mailbox::Video => "video message",
-            Mailbox::Other => "message",
+            Mailbox::Email => "email",
+            Mailbox::Video => "video",
+            Mailbox::Other => "other",
         }
     }
 
@@ -78,7 +78,7 @@ impl Waiting {
     }
 }
 
-/// `3 voicemails waiting`, `no fax waiting`.
+/// `voicemail waiting: 3`, `no fax waiting`.
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind.name();
@@ -255,10 +255,10 @@ mod tests {
         check(0xC8, "GSM 7-bit, voicemail waiting, to be discarded");
         check(0xC0, "GSM 7-bit, no voicemail waiting, to be discarded");
         check(0xD9, "GSM 7-bit, fax waiting, to be stored");
-        check(0xEA, "UCS-2, e-mail waiting, to be stored");
+        check(0xEA, "UCS-2, email waiting, to be stored");
         check(
             0xEF,
-            "UCS-2, message waiting, to be stored, with reserved bits",
+            "UCS-2, other waiting, to be stored, with reserved bits",
         );
         check(0xF7, "8-bit data, class 3 (terminal equipment)");
         check(0xF9, "GSM 7-bit, class 1 (phone), with reserved bits");
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(found.to_string(), "voicemail waiting: 3");
         assert!(found.store && found.active);
         let found = Waiting::of_element(0x27, 0);
-        assert_eq!(found.to_string(), "no video message waiting, profile 2");
+        assert_eq!(found.to_string(), "no video waiting, profile 2");
         assert!(!found.store && !found.active);
         assert_eq!(Waiting::of_element(0x0B, 1).kind, Mailbox::Other);
     }

@@ -27,7 +27,7 @@ pub use content::{Body, Content};
 pub use dcs::{Dcs, Mailbox, Waiting, class_name};
 pub use deliver::Deliver;
 pub use pid::pid_name;
-pub use report::{Parameters, StatusReport, status_name};
+pub use report::{Parameters, StatusReport};
 pub use submit::Submit;
 pub use time::{Enhanced, Stamp, Validity};
 

@@ -136,42 +136,6 @@ pub(super) fn read_parameters(
     Ok((parameters, announced & !(PID | DCS | USER_DATA) == 0))
 }
 
-/// What TP-ST says, in words (TS 23.040 §9.2.3.15).
-pub fn status_name(status: u8) -> &'static str {
-    match status {
-        0x00 => "delivered",
-        0x01 => "forwarded, delivery cannot be confirmed",
-        0x02 => "replaced by the service centre",
-        0x20 => "congestion, still trying",
-        0x21 => "phone busy, still trying",
-        0x22 => "no answer from the phone, still trying",
-        0x23 => "service rejected, still trying",
-        0x24 => "quality of service not available, still trying",
-        0x25 => "error in the phone, still trying",
-        0x40 => "remote procedure error",
-        0x41 => "incompatible destination",
-        0x42 => "connection rejected by the phone",
-        0x43 => "not obtainable",
-        0x44 => "quality of service not available",
-        0x45 => "no interworking available",
-        0x46 => "validity period expired",
-        0x47 => "deleted by the sender",
-        0x48 => "deleted by the service centre",
-        0x49 => "the message does not exist",
-        0x60 => "congestion, given up",
-        0x61 => "phone busy, given up",
-        0x62 => "no answer from the phone, given up",
-        0x63 => "service rejected, given up",
-        0x64 => "quality of service not available, given up",
-        0x65 => "error in the phone, given up",
-        0x00..=0x1F => "completed",
-        0x20..=0x3F => "temporary error, still trying",
-        0x40..=0x5F => "permanent error",
-        0x60..=0x7F => "temporary error, given up",
-        0x80..=0xFF => "reserved, to be taken as a failure",
-    }
-}
-
 pub(super) fn read(
     smsc: Option<Party>,
     first: u8,

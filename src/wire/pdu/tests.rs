@@ -163,8 +163,19 @@ fn what_is_stored_keeps_its_name() {
     }
 }
 
+/// Found by fuzzing: a type of address without bit 7 was written as it came, and the report then read
+/// as an SMS-COMMAND.
 #[test]
-fn national_tables_and_ports() {
+fn what_came_odd_is_written_proper() {
+    let hex = "0408E15555524300006211813008E1805211813160048002E832";
+    let odd = decode(hex).unwrap();
+    assert!(matches!(odd, Pdu::StatusReport(_)));
+    let proper = odd.encode().unwrap();
+    assert_eq!(decode(&proper.hex).unwrap().encode(), Ok(proper));
+}
+
+#[test]
+fn national_tables() {
     use crate::sms::Language::Turkish;
     // A header of two elements, and text in the Turkish tables (TS 23.038 annex A).
     let mut content = Content {
@@ -181,8 +192,6 @@ fn national_tables_and_ports() {
     content.body = Body::Text("í".to_owned());
     let lacking = Deliver::new(Party::from_network("22555"), content, stamp);
     assert_eq!(lacking.encode(), Err(EncodeError::NotGsm7('í')));
-    let wap = Content::binary(vec![1], octets_of("0605040B8423F0").unwrap());
-    assert_eq!(wap.ports(), Some((2948, 9200)));
 }
 
 #[test]
@@ -199,6 +208,10 @@ fn what_waits() {
     assert_eq!(waiting(0x00, ""), "");
     assert_eq!(waiting(0xC8, ""), "voicemail waiting");
     assert_eq!(waiting(0xC8, "0401028005"), "voicemail waiting: 5");
+    assert_eq!(
+        waiting(0xC9, "0401028005"),
+        "voicemail waiting: 5, fax waiting"
+    );
     assert_eq!(
         waiting(0x00, "080102800301028100"),
         "voicemail waiting: 3, no fax waiting"

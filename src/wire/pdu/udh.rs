@@ -1,37 +1,27 @@
-//! The user data header (TS 23.040 §9.2.3.24): a list of information elements.
+//! What the elements of a user data header are called and mean (TS 23.040 §9.2.3.24).
 //!
-//! Every element is kept as it came, known or not; [`Element::value`] says what those mean that
-//! matter to a gateway. By the standard a header whose elements do not fill it exactly is ignored as
-//! a whole, and so is an element with a value that cannot be.
+//! [`crate::sms::udh`] takes the header apart; here every element has a name, known or not, and those
+//! that matter to a gateway have a [`Value`]. By the standard a header whose elements do not fill it
+//! exactly is ignored as a whole, and so is an element with a value that cannot be.
 
 use std::fmt;
 
-use super::Waiting;
+use super::{Dcs, Waiting};
+use crate::sms::udh::{
+    self, CONCAT, Element, LOCKING_SHIFT, PORTS, Ports, SINGLE_SHIFT, WAITING, WIDE_CONCAT,
+    WIDE_PORTS,
+};
 use crate::sms::{Concat, Language, Shifts};
 
-/// An information element.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Element {
-    /// What it is.
-    pub id: u8,
-    /// Its octets, the length not among them; 137 at the most fit into an SMS.
-    pub data: Vec<u8>,
-}
-
 /// What an element means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Where the SMS stands in a message of several (0x00, 0x08).
     Concat(Concat),
     /// What waits in a mailbox (0x01).
     Waiting(Waiting),
-    /// The application it is for, and from (0x04, 0x05).
-    Ports {
-        /// For this one.
-        destination: u16,
-        /// From this one.
-        source: u16,
-    },
+    /// The application it is from, and for (0x04, 0x05).
+    Ports(Ports),
     /// A table in place of the default extension table (0x24).
     SingleShift(Language),
     /// A table in place of the default alphabet (0x25).
@@ -60,125 +50,127 @@ pub enum HeaderFault {
 }
 
 /// The elements of a header with its length octet; none of an empty one.
-pub fn parse(header: &[u8]) -> Result<Vec<Element>, HeaderFault> {
-    let Some((&said, mut rest)) = header.split_first() else {
-        return Ok(Vec::new());
-    };
-    let (said, there) = (usize::from(said), rest.len());
+pub fn parse(header: &[u8]) -> Result<Vec<Element<'_>>, HeaderFault> {
+    let (elements, whole) = udh::elements(header);
+    if whole {
+        return Ok(elements);
+    }
+    let (said, there) = (usize::from(header[0]), header.len() - 1);
     if said != there {
         return Err(HeaderFault::Length { said, there });
     }
-    let mut elements = Vec::new();
-    while let Some(&id) = rest.first() {
-        let at = header.len() - rest.len();
-        let fault = HeaderFault::Element { id, at };
-        let length = usize::from(*rest.get(1).ok_or(fault)?);
-        let data = rest.get(2..2 + length).ok_or(fault)?.to_vec();
-        rest = &rest[2 + length..];
-        elements.push(Element { id, data });
-    }
-    Ok(elements)
+    let before: usize = elements.iter().map(|element| element.data.len() + 2).sum();
+    let at = 1 + before;
+    let id = header.get(at).copied().unwrap_or_default();
+    Err(HeaderFault::Element { id, at })
 }
 
-/// A header with its length octet; an empty one for no elements, `None` beyond 255 octets.
-pub fn header(elements: &[Element]) -> Option<Vec<u8>> {
-    if elements.is_empty() {
-        return Some(Vec::new());
+/// What the elements mean, those without a meaning left out; nothing in a header to be ignored.
+pub fn values(header: &[u8]) -> Vec<Value> {
+    let elements = parse(header).unwrap_or_default();
+    elements.iter().filter_map(value).collect()
+}
+
+/// What waits in mailboxes. The header's word wins over the DCS's, because it has a count; of two
+/// elements for one mailbox the last counts.
+pub fn waiting(dcs: Option<Dcs>, header: &[u8]) -> Vec<Waiting> {
+    let mut waiting: Vec<Waiting> = Vec::new();
+    let same =
+        |one: &Waiting, other: &Waiting| (one.kind, one.profile) == (other.kind, other.profile);
+    for value in values(header) {
+        if let Value::Waiting(told) = value {
+            waiting.retain(|known| !same(known, &told));
+            waiting.push(told);
+        }
     }
-    let mut header = vec![0];
-    for Element { id, data } in elements {
-        header.extend([*id, u8::try_from(data.len()).ok()?]);
-        header.extend(data);
-    }
-    header[0] = u8::try_from(header.len() - 1).ok()?;
-    Some(header)
+    let told = dcs.and_then(Dcs::waiting);
+    waiting.extend(told.filter(|told| !waiting.iter().any(|known| same(known, told))));
+    waiting
 }
 
 /// Which tables the text is written with: of two elements the last counts.
 pub(super) fn shifts(header: &[u8]) -> Shifts {
     let mut shifts = Shifts::default();
-    for element in parse(header).unwrap_or_default() {
-        match element.value() {
-            Some(Value::SingleShift(language)) => shifts.single = Some(language),
-            Some(Value::LockingShift(language)) => shifts.locking = Some(language),
+    for value in values(header) {
+        match value {
+            Value::SingleShift(language) => shifts.single = Some(language),
+            Value::LockingShift(language) => shifts.locking = Some(language),
             _ => {}
         }
     }
     shifts
 }
 
-impl Element {
-    /// What it means; `None` for what is unknown here, or cannot be.
-    pub fn value(&self) -> Option<Value> {
-        Some(match (self.id, self.data.as_slice()) {
-            // §9.2.3.24.1
-            (0x00, &[reference, parts, part]) => concat(reference.into(), false, parts, part)?,
-            // §9.2.3.24.8
-            (0x08, &[high, low, parts, part]) => {
-                concat(u16::from_be_bytes([high, low]), true, parts, part)?
-            }
-            // §9.2.3.24.2
-            (0x01, &[indication, count]) => Value::Waiting(Waiting::of_element(indication, count)),
-            // §9.2.3.24.3
-            (0x04, &[destination, source]) => Value::Ports {
-                destination: destination.into(),
-                source: source.into(),
-            },
-            // §9.2.3.24.4
-            (0x05, &[a, b, c, d]) => Value::Ports {
-                destination: u16::from_be_bytes([a, b]),
-                source: u16::from_be_bytes([c, d]),
-            },
-            // §9.2.3.24.15
-            (0x24, &[code]) => Value::SingleShift(language(code)?),
-            // §9.2.3.24.16; Spanish has no such table.
-            (0x25, &[code]) => match language(code)? {
-                Language::Spanish => return None,
-                language => Value::LockingShift(language),
-            },
-            _ => return None,
-        })
-    }
-
-    /// Its name (TS 23.040 §9.2.3.24).
-    pub fn name(&self) -> &'static str {
-        match self.id {
-            0x00 => "concatenation, 8-bit reference",
-            0x01 => "special SMS message indication",
-            0x04 => "application port, 8-bit",
-            0x05 => "application port, 16-bit",
-            0x06 => "SMSC control parameters",
-            0x07 => "UDH source indicator",
-            0x08 => "concatenation, 16-bit reference",
-            0x09 => "wireless control message protocol",
-            0x0A => "text formatting",
-            0x0B => "predefined sound",
-            0x0C => "user defined sound",
-            0x0D => "predefined animation",
-            0x0E => "large animation",
-            0x0F => "small animation",
-            0x10 => "large picture",
-            0x11 => "small picture",
-            0x12 => "variable picture",
-            0x13 => "user prompt indicator",
-            0x14 => "extended object",
-            0x15 => "reused extended object",
-            0x16 => "compression control",
-            0x17 => "object distribution indicator",
-            0x18 => "standard WVG object",
-            0x19 => "character size WVG object",
-            0x1A => "extended object data request command",
-            0x20 => "RFC 822 e-mail header",
-            0x21 => "hyperlink format",
-            0x22 => "reply address",
-            0x23 => "enhanced voice mail information",
-            0x24 => "national language single shift",
-            0x25 => "national language locking shift",
-            0x70..=0x7F => "(U)SIM toolkit security header",
-            0x80..=0x9F => "SME to SME, specific use",
-            0xC0..=0xDF => "service centre, specific use",
-            _ => "reserved",
+/// What an element means; `None` for what is unknown here, or cannot be.
+pub fn value(element: &Element) -> Option<Value> {
+    Some(match (element.id, element.data) {
+        // §9.2.3.24.1
+        (CONCAT, &[reference, parts, part]) => concat(reference.into(), false, parts, part)?,
+        // §9.2.3.24.8
+        (WIDE_CONCAT, &[high, low, parts, part]) => {
+            concat(u16::from_be_bytes([high, low]), true, parts, part)?
         }
+        // §9.2.3.24.2
+        (WAITING, &[indication, count]) => Value::Waiting(Waiting::of_element(indication, count)),
+        // §9.2.3.24.3
+        (PORTS, &[to, from]) => Value::Ports(Ports {
+            from: from.into(),
+            to: to.into(),
+        }),
+        // §9.2.3.24.4
+        (WIDE_PORTS, &[to, low_to, from, low_from]) => Value::Ports(Ports {
+            from: u16::from_be_bytes([from, low_from]),
+            to: u16::from_be_bytes([to, low_to]),
+        }),
+        // §9.2.3.24.15
+        (SINGLE_SHIFT, &[code]) => Value::SingleShift(language(code)?),
+        // §9.2.3.24.16; Spanish has no such table.
+        (LOCKING_SHIFT, &[code]) => match language(code)? {
+            Language::Spanish => return None,
+            language => Value::LockingShift(language),
+        },
+        _ => return None,
+    })
+}
+
+/// The name of an element (TS 23.040 §9.2.3.24).
+pub fn name(element: &Element) -> &'static str {
+    match element.id {
+        0x00 => "concatenation, 8-bit reference",
+        0x01 => "special SMS message indication",
+        0x04 => "application port, 8-bit",
+        0x05 => "application port, 16-bit",
+        0x06 => "SMSC control parameters",
+        0x07 => "UDH source indicator",
+        0x08 => "concatenation, 16-bit reference",
+        0x09 => "wireless control message protocol",
+        0x0A => "text formatting",
+        0x0B => "predefined sound",
+        0x0C => "user defined sound",
+        0x0D => "predefined animation",
+        0x0E => "large animation",
+        0x0F => "small animation",
+        0x10 => "large picture",
+        0x11 => "small picture",
+        0x12 => "variable picture",
+        0x13 => "user prompt indicator",
+        0x14 => "extended object",
+        0x15 => "reused extended object",
+        0x16 => "compression control",
+        0x17 => "object distribution indicator",
+        0x18 => "standard WVG object",
+        0x19 => "character size WVG object",
+        0x1A => "extended object data request command",
+        0x20 => "RFC 822 e-mail header",
+        0x21 => "hyperlink format",
+        0x22 => "reply address",
+        0x23 => "enhanced voice mail information",
+        0x24 => "national language single shift",
+        0x25 => "national language locking shift",
+        0x70..=0x7F => "(U)SIM toolkit security header",
+        0x80..=0x9F => "SME to SME, specific use",
+        0xC0..=0xDF => "service centre, specific use",
+        _ => "reserved",
     }
 }
 
@@ -195,10 +187,7 @@ impl fmt::Display for Value {
                 let kept = if waiting.store { "stored" } else { "discarded" };
                 write!(f, "{waiting}, to be {kept}")
             }
-            Value::Ports {
-                destination,
-                source,
-            } => write!(f, "for {destination}, from {source}"),
+            Value::Ports(Ports { from, to }) => write!(f, "from {from} for {to}"),
             Value::SingleShift(language) | Value::LockingShift(language) => {
                 write!(f, "{language:?}")
             }
@@ -233,14 +222,13 @@ mod tests {
         let header = octets_of(udh).unwrap();
         let elements = parse(&header).unwrap();
         let shown = |element: &Element| {
-            let value = element.value().map(|value| value.to_string());
-            (element.id, element.name(), value.unwrap_or_default())
+            let value = value(element).map(|value| value.to_string());
+            (element.id, name(element), value.unwrap_or_default())
         };
         let found: Vec<(u8, &str, String)> = elements.iter().map(shown).collect();
         let found: Vec<(u8, &str, &str)> =
             found.iter().map(|(i, n, v)| (*i, *n, v.as_str())).collect();
         assert_eq!(found, wanted, "{udh}");
-        assert_eq!(super::header(&elements), Some(header));
     }
 
     #[test]
@@ -257,7 +245,7 @@ mod tests {
         check(
             "0B05040B8423F00003010201",
             &[
-                (5, "application port, 16-bit", "for 2948, from 9200"),
+                (5, "application port, 16-bit", "from 9200 for 2948"),
                 (
                     0,
                     "concatenation, 8-bit reference",
@@ -267,7 +255,7 @@ mod tests {
         );
         check(
             "040402F0F1",
-            &[(4, "application port, 8-bit", "for 240, from 241")],
+            &[(4, "application port, 8-bit", "from 241 for 240")],
         );
     }
 
@@ -322,27 +310,16 @@ mod tests {
         assert_eq!(shifts(&[3, 0x24, 1]), Shifts::default());
     }
 
-    #[test]
-    fn too_long_a_header() {
-        let element = |length| Element {
-            id: 0x80,
-            data: vec![0; length],
-        };
-        assert_eq!(header(&[element(256)]), None);
-        assert_eq!(header(&[element(200), element(52)]), None);
-        assert_eq!(header(&[element(200), element(51)]).unwrap()[0], 255);
-    }
-
     proptest! {
         #[test]
         fn any_octets_are_elements_or_ignored(octets in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(elements) = parse(&octets) {
-                let shown = elements.iter().filter_map(Element::value);
+                let length: usize = elements.iter().map(|element| element.data.len() + 2).sum();
+                prop_assert!(octets.is_empty() || length + 1 == octets.len());
+                let shown = elements.iter().filter_map(value);
                 prop_assert!(shown.map(|value| value.to_string()).all(|value| !value.is_empty()));
-                if octets != [0] {
-                    prop_assert_eq!(header(&elements), Some(octets));
-                }
             }
+            let _ = (waiting(Some(Dcs(0xC8)), &octets), shifts(&octets));
         }
     }
 }

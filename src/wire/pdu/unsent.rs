@@ -10,16 +10,18 @@ use super::address;
 use super::report::read_parameters;
 use super::{DecodeError, Fault, Reader};
 
+/// Reads what stands behind the first octet; the flag is TP-UDHI.
+type Grammar = fn(&mut Reader, bool) -> Result<(), DecodeError>;
+
 /// The name of the TPDU, if the octets are one of these to the last one.
 pub(super) fn name(tpdu: &[u8]) -> Option<&'static str> {
     let (first, rest) = tpdu.split_first()?;
-    let (name, known, grammar): (_, u8, fn(&mut Reader, bool) -> Result<(), DecodeError>) =
-        match first & 0x03 {
-            0 => ("SMS-DELIVER-REPORT", 0x40, deliver_report),
-            1 => ("SMS-SUBMIT-REPORT", 0x40, submit_report),
-            2 => ("SMS-COMMAND", 0x60, command),
-            _ => return None,
-        };
+    let (name, known, grammar): (_, u8, Grammar) = match first & 0x03 {
+        0 => ("SMS-DELIVER-REPORT", 0x40, deliver_report),
+        1 => ("SMS-SUBMIT-REPORT", 0x40, submit_report),
+        2 => ("SMS-COMMAND", 0x60, command),
+        _ => return None,
+    };
     if first & !(0x03 | known) != 0 {
         return None;
     }

@@ -131,9 +131,10 @@ impl Network {
         parts.collect()
     }
 
+    /// On a submission that was taken just now.
     pub fn status_report(&mut self, reference: u8, to: &str, status: u8) -> String {
-        let (sent, done) = (self.now(), self.now());
-        let report = StatusReport::new(reference, Party::from_network(to), sent, done, status);
+        let now = Stamp::new(Timestamp::now(), 4).expect("a stamp");
+        let report = StatusReport::new(reference, Party::from_network(to), now, now, status);
         report.encode().expect("a PDU").hex
     }
 }
