@@ -42,9 +42,9 @@ const MAX_REQUESTS: usize = 512;
 /// request may be larger.
 const MAX_OCTETS: usize = 1 << 20;
 
-/// Where several callers write at a time, a batch waits this long for those who shared the last one: a
-/// batch costs two syncs whatever its size, and 0.1 ms is less than one of them.
-const GATHER: Duration = Duration::from_micros(100);
+/// Where several callers write at a time, a batch waits this long for those who shared the last one, which
+/// is being synced meanwhile: a batch costs the same syncs whatever its size.
+const GATHER: Duration = Duration::from_micros(300);
 
 /// Requests that wait, at most; further callers wait for a place.
 pub const MAX_WAITING: usize = 1024;
