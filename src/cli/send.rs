@@ -109,12 +109,26 @@ impl SendArgs {
 }
 
 fn said(words: &[&str]) -> Result<String, Failure> {
-    let mut text = words.join(" ");
-    if text.is_empty() || text == "-" {
-        text.clear();
-        std::io::stdin().take(MAX_TEXT).read_to_string(&mut text)?;
+    let text = words.join(" ");
+    match text.is_empty() || text == "-" {
+        true => read_text(&mut std::io::stdin()),
+        false => Ok(text),
     }
-    Ok(text)
+}
+
+/// What is behind [`MAX_TEXT`] would be cut off anyway, as `text.on_overflow` has it.
+fn read_text(reader: &mut dyn Read) -> Result<String, Failure> {
+    let mut octets = Vec::new();
+    reader.take(MAX_TEXT).read_to_end(&mut octets)?;
+    let full = octets.len() as u64 == MAX_TEXT;
+    let not_utf8 = || Failure::data("standard input is not UTF-8; iconv makes it so");
+    match std::str::from_utf8(&octets) {
+        Ok(_) => {}
+        // The last character was cut in the middle.
+        Err(error) if full && error.error_len().is_none() => octets.truncate(error.valid_up_to()),
+        Err(_) => return Err(not_utf8()),
+    }
+    String::from_utf8(octets).map_err(|_| not_utf8())
 }
 
 fn show(out: &mut dyn Write, json: Json, lines: &[serde_json::Value]) -> Result<(), Failure> {
@@ -127,4 +141,25 @@ fn show(out: &mut dyn Write, json: Json, lines: &[serde_json::Value]) -> Result<
         ("segments_total", "SEGMENTS"),
     ];
     print(out, json, lines, &columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_long_texts_up_to_a_character() {
+        let long = format!("a{}", "é".repeat(40_000));
+        for (input, expected) in [
+            (&b"hi"[..], Some(2)),
+            (b"", Some(0)),
+            (long.as_bytes(), Some(65_535)),
+            (b"\xFF\xFE", None),
+            (b"cut \xC3", None),
+        ] {
+            let read = read_text(&mut &input[..]).ok();
+            assert_eq!(read.as_ref().map(String::len), expected);
+            assert!(read.is_none_or(|text| input.starts_with(text.as_bytes())));
+        }
+    }
 }

@@ -67,7 +67,11 @@ pub fn pairs<const N: usize>(all: [(&str, Option<String>); N]) -> Vec<(String, S
 
 fn octets(from: &str, reader: &mut dyn Read) -> Result<String, Failure> {
     let mut octets = Vec::new();
-    reader.take(MAX_DATA as u64 + 1).read_to_end(&mut octets)?;
+    let read = reader.take(MAX_DATA as u64 + 1).read_to_end(&mut octets);
+    read.map_err(|error| Failure {
+        code: 66,
+        text: format!("{from}: {error}"),
+    })?;
     if octets.len() > MAX_DATA {
         let text = format!("{from}: longer than {MAX_DATA} octets, which is what 128 SMS hold");
         return Err(Failure::data(text));

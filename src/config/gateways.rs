@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::problems::At;
+use super::providers::idempotent;
 use super::raw::{self, Spelled};
 use super::scalars::{Judge, either};
 use super::{Gateway, domains_of};
@@ -41,7 +42,7 @@ impl Kind {
 /// Which of the keys that not all gateways have are there, and whose they are.
 fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
     use Kind::{Http, Modem};
-    let all: [(&'static str, bool, &'static [Kind]); 27] = [
+    let all: [(&'static str, bool, &'static [Kind]); 32] = [
         ("device", raw.device.is_some(), &[Modem]),
         ("baud", raw.baud.is_some(), &[Modem]),
         ("pin", raw.pin.is_some(), &[Modem]),
@@ -63,7 +64,12 @@ fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
         ("success", raw.success.is_some(), &[Http]),
         ("permanent", raw.permanent.is_some(), &[Http]),
         ("temporary", raw.temporary.is_some(), &[Http]),
+        ("park", raw.park.is_some(), &[Http]),
         ("message_id", raw.message_id.is_some(), &[Http]),
+        ("idempotency", raw.idempotency.is_some(), &[Http]),
+        ("connect_timeout", raw.connect_timeout.is_some(), &[Http]),
+        ("client_cert", raw.client_cert.is_some(), &[Http]),
+        ("ca", raw.ca.is_some(), &[Http]),
         ("secret", raw.secret.is_some(), &[Http]),
         ("allow_private", raw.allow_private.is_some(), &[Http]),
         ("preset", raw.preset.is_some(), &[Http]),
@@ -155,8 +161,6 @@ impl Judge<'_> {
             ("hours", &raw.hours),
             ("encodings", &raw.encodings),
             ("retries", &raw.retries),
-            ("client_cert", &raw.client_cert),
-            ("ca", &raw.ca),
         ] {
             self.later_if(at, key, value);
         }
@@ -216,6 +220,10 @@ impl Judge<'_> {
         let (cut, what, wait, window) = match kind {
             // The network refuses duplicates (TP-RD), so that once more is safe.
             Kind::Modem => (Concatenation::Udh, OnUnknown::RetryOnce, 60 * SECOND, 1),
+            // The provider takes a repeat for what it is, so that no answer is worth a wait.
+            Kind::Http if idempotent(raw) => {
+                (self.preset_concat(raw), OnUnknown::Repeat, 30 * SECOND, 8)
+            }
             Kind::Http => (self.preset_concat(raw), OnUnknown::Report, 600 * SECOND, 8),
             Kind::Simulated => (Concatenation::Udh, OnUnknown::Report, 600 * SECOND, 64),
         };

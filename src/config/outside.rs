@@ -7,6 +7,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::gateway::http::MAX_PEM;
+
 /// A longer secret is a file named by mistake: 4 KiB.
 const MAX_SECRET: u64 = 4 * 1024;
 
@@ -14,6 +16,9 @@ const MAX_SECRET: u64 = 4 * 1024;
 pub trait Outside {
     /// The text of a file that holds a secret.
     fn secret(&self, path: &Path) -> io::Result<String>;
+
+    /// The text of a file of certificates, and perhaps a key.
+    fn pem(&self, path: &Path) -> io::Result<String>;
 
     /// The permission bits of a file.
     fn mode(&self, path: &Path) -> io::Result<u32>;
@@ -25,19 +30,27 @@ pub trait Outside {
     fn hostname(&self) -> Option<String>;
 }
 
+fn read(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    let read = file.take(most + 1).read_to_string(&mut text)?;
+    if read as u64 > most {
+        let error = format!("it has more than {} KiB", most / 1024);
+        return Err(io::Error::other(error));
+    }
+    Ok(text)
+}
+
 /// This machine.
 pub struct ThisMachine;
 
 impl Outside for ThisMachine {
     fn secret(&self, path: &Path) -> io::Result<String> {
-        let mut text = String::new();
-        let read = std::fs::File::open(path)?
-            .take(MAX_SECRET + 1)
-            .read_to_string(&mut text)?;
-        if read as u64 > MAX_SECRET {
-            return Err(io::Error::other("it has more than 4 KiB"));
-        }
-        Ok(text)
+        read(path, MAX_SECRET)
+    }
+
+    fn pem(&self, path: &Path) -> io::Result<String> {
+        read(path, MAX_PEM)
     }
 
     fn mode(&self, path: &Path) -> io::Result<u32> {

@@ -3,14 +3,15 @@
 //! URLs, headers and bodies may hold passwords: no complaint repeats them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::problems::At;
 use super::raw;
 use super::scalars::Judge;
 use crate::gateway::http::preset::{Preset, PresetError};
 use crate::gateway::http::{
-    Auth, Conditions, DEFAULT_TIMEOUT, Find, HttpError, JsonTest, Method, Payload, Reading,
-    Settings,
+    Auth, Client, Conditions, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Find, HttpError,
+    Idempotency, Method, Payload, Place, PlaceError, Reading, Settings, Test,
 };
 use crate::gateway::{Common, Concatenation};
 use crate::secret::Secret;
@@ -19,8 +20,11 @@ use crate::wire::template::{Position, Template};
 /// The media type of a body that does not say.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// RFC 6901 pointers of real answers have a few steps.
-const MAX_POINTER: usize = 256;
+/// The provider knows a repeat when it sees one.
+pub(super) fn idempotent(raw: &raw::Gateway) -> bool {
+    let preset = raw.preset.as_deref().and_then(Preset::find);
+    raw.idempotency.is_some() || preset.is_some_and(Preset::idempotent)
+}
 
 impl Judge<'_> {
     /// How texts are cut when the gateway does not say: as its preset does, else by the provider.
@@ -37,13 +41,73 @@ impl Judge<'_> {
         };
         let mut settings = settings?;
         settings.timeout = self.duration(&at.key("timeout"), &raw.timeout, DEFAULT_TIMEOUT);
+        settings.connect_timeout = self.duration(
+            &at.key("connect_timeout"),
+            &raw.connect_timeout,
+            DEFAULT_CONNECT_TIMEOUT,
+        );
+        if settings.connect_timeout > settings.timeout && raw.connect_timeout.is_some() {
+            self.errors.add(
+                &at.key("connect_timeout"),
+                "is longer than timeout, which it is a part of; write less",
+            );
+        }
+        settings.client_cert = raw
+            .client_cert
+            .as_ref()
+            .and_then(|path| self.client_cert(&at.key("client_cert"), path));
+        settings.ca = raw
+            .ca
+            .as_ref()
+            .and_then(|path| self.pem(&at.key("ca"), path));
         settings.secret = raw
             .secret
             .as_ref()
             .map(|secret| self.secret(&at.key("secret"), secret));
         settings.allow_private = raw.allow_private.unwrap_or(false);
         settings.common.carries = settings.carries();
+        self.whole(at, &settings);
+        self.in_the_clear(at, &settings);
         Some(settings)
+    }
+
+    /// A certificate with its key: a secret, but more than a line.
+    fn client_cert(&mut self, at: &At, path: &str) -> Option<Secret> {
+        let full = self.path(at, path);
+        if self.outside.mode(&full).is_ok_and(|mode| mode & 0o007 != 0) {
+            let text = format!("is open to everybody; run chmod o= {}", full.display());
+            self.wrong(at, path, text);
+            return None;
+        }
+        self.pem(at, path).map(Secret::new)
+    }
+
+    fn pem(&mut self, at: &At, path: &str) -> Option<String> {
+        let full = self.path(at, path);
+        match self.outside.pem(&full) {
+            Ok(pem) => Some(pem),
+            Err(error) => {
+                let text = format!("cannot be read: {error}; write the path of a PEM file");
+                self.wrong(at, path, text);
+                None
+            }
+        }
+    }
+
+    /// Texts, numbers and passwords that everyone on the way can read.
+    fn in_the_clear(&mut self, at: &At, settings: &Settings) {
+        let token = match &settings.auth {
+            Auth::Client(client) => Some(("auth", &client.url)),
+            _ => None,
+        };
+        for (key, url) in [("url", &settings.url)].into_iter().chain(token) {
+            if let Some(host) = clear_host(url) {
+                self.warnings.add(
+                    &at.key(key),
+                    format!("goes to {host} in the clear, passwords and texts too; write https://"),
+                );
+            }
+        }
     }
 
     fn by_preset(
@@ -71,9 +135,11 @@ impl Judge<'_> {
             ("content_type", raw.content_type.is_some()),
             ("auth", raw.auth.is_some()),
             ("success", raw.success.is_some()),
+            ("park", raw.park.is_some()),
             ("permanent", raw.permanent.is_some()),
             ("temporary", raw.temporary.is_some()),
             ("message_id", raw.message_id.is_some()),
+            ("idempotency", raw.idempotency.is_some()),
         ] {
             if there {
                 self.errors.add(
@@ -123,7 +189,11 @@ impl Judge<'_> {
                 );
             }
         }
-        let methods = [("GET", Method::Get), ("POST", Method::Post)];
+        let methods = [
+            ("GET", Method::Get),
+            ("POST", Method::Post),
+            ("PUT", Method::Put),
+        ];
         let default = if raw.body.is_some() {
             Method::Post
         } else {
@@ -135,6 +205,7 @@ impl Judge<'_> {
         let auth = self.auth(&at.key("auth"), raw.auth.as_ref());
         let reading = Reading {
             success: self.answer(&at.key("success"), raw.success.as_ref()),
+            park: self.answer(&at.key("park"), raw.park.as_ref()),
             permanent: self.answer(&at.key("permanent"), raw.permanent.as_ref()),
             temporary: self.answer(&at.key("temporary"), raw.temporary.as_ref()),
             message_id: self.message_id(&at.key("message_id"), raw.message_id.as_ref()),
@@ -151,7 +222,10 @@ impl Judge<'_> {
         let mut settings = Settings::new(common, url);
         (settings.method, settings.payload, settings.headers) = (method, payload, headers);
         (settings.auth, settings.reading) = (auth, reading);
-        self.whole(at, &settings);
+        settings.idempotency = raw.idempotency.as_deref().map(Idempotency::named);
+        if let Some(Idempotency::Header(name)) = &settings.idempotency {
+            self.header_name(&at.key("idempotency"), name);
+        }
         Some(settings)
     }
 
@@ -159,7 +233,8 @@ impl Judge<'_> {
     fn whole(&mut self, at: &At, settings: &Settings) {
         match settings.check() {
             // Said where the body is.
-            Ok(()) | Err(HttpError::GetWithBody) => {}
+            Ok(()) | Err(HttpError::GetWithBody | HttpError::HeaderName(_)) => {}
+            // A preset cuts as it says; the rest of what it fills in is tested.
             Err(error) => self.http_error(at, &error),
         }
     }
@@ -167,7 +242,8 @@ impl Judge<'_> {
     fn http_error(&mut self, at: &At, error: &HttpError) {
         let text = error.to_string();
         let (key, text) = text.split_once(": ").unwrap_or(("url", &text));
-        self.errors.add(&at.key(key), text);
+        let at = key.split('.').fold(at.clone(), |at, key| at.key(key));
+        self.errors.add(&at, text);
     }
 
     fn template(&mut self, at: &At, text: &str, position: Position) -> Option<Template> {
@@ -193,7 +269,7 @@ impl Judge<'_> {
         if method == Method::Get {
             self.errors.add(
                 &at.key("body"),
-                "is nothing that GET can send; write method: POST",
+                "is nothing that GET can send; write method: POST or PUT",
             );
         }
         let content_type = raw.content_type.clone().unwrap_or_else(|| FORM.to_owned());
@@ -245,46 +321,85 @@ impl Judge<'_> {
                 basic: Some(basic),
                 bearer: None,
                 header: None,
-            }) => {
-                let at = at.key("basic");
-                let (Some(user), Some(password)) = (&basic.user, &basic.password) else {
-                    self.missing(&at, "{ user: NAME, password: SECRET }");
-                    return Auth::None;
-                };
-                Auth::Basic {
-                    user: user.clone(),
-                    password: self.secret(&at.key("password"), password),
-                }
-            }
+                oauth2: None,
+            }) => self.basic(&at.key("basic"), basic),
             Some(raw::Auth {
                 basic: None,
                 bearer: Some(token),
                 header: None,
+                oauth2: None,
             }) => Auth::Bearer(self.secret(&at.key("bearer"), token)),
             Some(raw::Auth {
                 basic: None,
                 bearer: None,
                 header: Some(header),
-            }) => {
-                let at = at.key("header");
-                let (Some(name), Some(value)) = (&header.name, &header.value) else {
-                    self.missing(&at, "{ name: X-Key, value: SECRET }");
-                    return Auth::None;
-                };
-                self.header_name(&at.key("name"), name);
-                Auth::Header {
-                    name: name.clone(),
-                    value: self.secret(&at.key("value"), value),
-                }
-            }
+                oauth2: None,
+            }) => self.auth_header(&at.key("header"), header),
+            Some(raw::Auth {
+                basic: None,
+                bearer: None,
+                header: None,
+                oauth2: Some(client),
+            }) => self.oauth2(&at.key("oauth2"), client),
             Some(_) => {
                 self.errors.add(
                     at,
-                    "is not one way to show who we are; write one of basic, bearer, header",
+                    "is not one way to show who we are; write one of basic, bearer, header, oauth2",
                 );
                 Auth::None
             }
         }
+    }
+
+    fn basic(&mut self, at: &At, raw: &raw::Basic) -> Auth {
+        let (Some(user), Some(password)) = (&raw.user, &raw.password) else {
+            self.missing(at, "{ user: NAME, password: SECRET }");
+            return Auth::None;
+        };
+        // RFC 7617 §2: what is before the first colon is the name.
+        if user.contains(':') {
+            self.wrong(&at.key("user"), user, "holds a colon; write a name without");
+        }
+        Auth::Basic {
+            user: user.clone(),
+            password: self.secret(&at.key("password"), password),
+        }
+    }
+
+    fn auth_header(&mut self, at: &At, raw: &raw::HeaderAuth) -> Auth {
+        let (Some(name), Some(value)) = (&raw.name, &raw.value) else {
+            self.missing(at, "{ name: X-Key, value: SECRET }");
+            return Auth::None;
+        };
+        self.header_name(&at.key("name"), name);
+        Auth::Header {
+            name: name.clone(),
+            value: self.secret(&at.key("value"), value),
+        }
+    }
+
+    fn oauth2(&mut self, at: &At, raw: &raw::OAuth2) -> Auth {
+        let (Some(url), Some(id), Some(secret)) = (&raw.url, &raw.client, &raw.secret) else {
+            self.missing(
+                at,
+                "{ url: \"https://HOST/token\", client: NAME, secret: SECRET }",
+            );
+            return Auth::None;
+        };
+        let ways = [("basic", false), ("post", true)];
+        let way = raw.client_auth.as_deref();
+        let in_body = self.choice(&at.key("client_auth"), way, &ways, false);
+        let secret = self.secret(&at.key("secret"), secret);
+        let Some(url) = self.template(&at.key("url"), url, Position::Url) else {
+            return Auth::None;
+        };
+        Auth::Client(Client {
+            url,
+            id: id.clone(),
+            secret,
+            scope: raw.scope.clone(),
+            in_body,
+        })
     }
 
     fn answer(&mut self, at: &At, raw: Option<&raw::Answer>) -> Conditions {
@@ -299,60 +414,98 @@ impl Judge<'_> {
                 );
             }
         }
-        let json = raw
-            .json
-            .as_ref()
-            .and_then(|test| self.json_test(&at.key("json"), test));
+        let mut values = Vec::new();
+        for test in raw.json.iter().flat_map(|tests| &tests.0) {
+            values.extend(self.json_test(&at.key("json"), test));
+        }
+        for test in raw.xml.iter().flat_map(|tests| &tests.0) {
+            values.extend(self.xml_test(&at.key("xml"), test));
+        }
+        let body = raw.body.as_deref();
         Conditions {
             status: raw.status.clone().unwrap_or_default(),
-            body: raw
-                .body
-                .as_deref()
-                .and_then(|body| self.pattern(&at.key("body"), body)),
-            json,
+            body: body.and_then(|body| self.pattern(&at.key("body"), body)),
+            values,
         }
     }
 
-    fn json_test(&mut self, at: &At, raw: &raw::JsonTest) -> Option<JsonTest> {
+    fn json_test(&mut self, at: &At, raw: &raw::JsonTest) -> Option<Test> {
         let (Some(pointer), Some(matches)) = (&raw.pointer, &raw.matches) else {
             self.missing(at, "{ pointer: /status, matches: \"^(queued|sent)$\" }");
             return None;
         };
-        self.pointer(&at.key("pointer"), pointer);
-        let matches = self.pattern(&at.key("matches"), matches)?;
-        Some(JsonTest {
-            pointer: pointer.clone(),
-            matches,
+        let place = self.place(&at.key("pointer"), pointer, Place::json);
+        let matches = self.pattern(&at.key("matches"), matches);
+        Some(Test {
+            place: place?,
+            matches: matches?,
         })
     }
 
-    fn pointer(&mut self, at: &At, pointer: &str) {
-        if !pointer.starts_with('/') || pointer.len() > MAX_POINTER {
-            self.wrong(
-                at,
-                pointer,
-                "is not a JSON pointer; write one like /messages/0/id",
-            );
-        }
+    fn xml_test(&mut self, at: &At, raw: &raw::XmlTest) -> Option<Test> {
+        let (Some(path), Some(matches)) = (&raw.path, &raw.matches) else {
+            self.missing(at, "{ path: /response/status, matches: \"^0$\" }");
+            return None;
+        };
+        let place = self.place(&at.key("path"), path, Place::xml);
+        let matches = self.pattern(&at.key("matches"), matches);
+        Some(Test {
+            place: place?,
+            matches: matches?,
+        })
     }
 
-    fn message_id(&mut self, at: &At, raw: Option<&raw::MessageId>) -> Option<Find> {
-        match raw? {
-            raw::MessageId {
-                regex: Some(regex),
-                json: None,
-            } => self.pattern(&at.key("regex"), regex).map(Find::Regex),
-            raw::MessageId {
-                regex: None,
-                json: Some(pointer),
-            } => {
-                self.pointer(&at.key("json"), pointer);
-                Some(Find::Json(pointer.clone()))
-            }
-            _ => {
-                self.errors.add(at, "is not one place; write { regex: \"^ID: (\\\\S+)\" } or { json: /messages/0/id }");
+    fn place(
+        &mut self,
+        at: &At,
+        text: &str,
+        read: impl Fn(&str) -> Result<Place, PlaceError>,
+    ) -> Option<Place> {
+        match read(text) {
+            Ok(place) => Some(place),
+            Err(error) => {
+                self.wrong(at, text, error.to_string());
                 None
             }
         }
     }
+
+    fn message_id(&mut self, at: &At, raw: Option<&raw::MessageId>) -> Option<Find> {
+        let raw = raw?;
+        match (&raw.regex, &raw.json, &raw.xml) {
+            (Some(regex), None, None) => self.pattern(&at.key("regex"), regex).map(Find::Regex),
+            (None, Some(pointer), None) => {
+                let place = self.place(&at.key("json"), pointer, Place::json);
+                place.map(Find::Value)
+            }
+            (None, None, Some(path)) => {
+                let place = self.place(&at.key("xml"), path, Place::xml);
+                place.map(Find::Value)
+            }
+            _ => {
+                self.errors.add(
+                    at,
+                    "is not one place; write { regex: \"^ID: (\\\\S+)\" }, { json: /messages/0/id } or { xml: /response/id }",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The host that a URL reaches without TLS, unless that is this machine.
+fn clear_host(url: &Template) -> Option<String> {
+    let head = url.literals().next()?;
+    let rest = match head.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("http://") => &head[7..],
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?']).next()?;
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => authority.split(':').next()?,
+    };
+    let is_here = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let is_here = is_here || host.eq_ignore_ascii_case("localhost");
+    (!is_here).then(|| host.to_owned())
 }

@@ -142,6 +142,37 @@ impl<'de> Deserialize<'de> for Several {
     }
 }
 
+/// One mapping or several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsOneOrMore<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for AsOneOrMore<T> {
+            type Value = OneOrMore<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping or a list of mappings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMore<T>, A::Error> {
+                let one = T::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(OneOrMore(vec![one]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<OneOrMore<T>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    all.push(one);
+                }
+                Ok(OneOrMore(all))
+            }
+        }
+        deserializer.deserialize_any(AsOneOrMore(std::marker::PhantomData))
+    }
+}
+
 macro_rules! shape {
     ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
@@ -228,7 +259,8 @@ shape! { /// `gateways[]`, the keys of all types together: which may stand where
         balance: Balance, daily_limit: u32, monthly_limit: u32,
         url: String, method: String, headers: BTreeMap<String, String>, body: String,
         content_type: String, auth: Auth, success: Answer, permanent: Answer, temporary: Answer,
-        message_id: MessageId, client_cert: serde_yaml::Value, ca: serde_yaml::Value, secret: Secret, allow_private: bool, preset: String,
+        park: Answer, message_id: MessageId, idempotency: String, connect_timeout: Spelled,
+        client_cert: String, ca: String, secret: Secret, allow_private: bool, preset: String,
         account: Spelled, token: Secret, api: String,
         hours: serde_yaml::Value, encodings: serde_yaml::Value, receipts: String, retries: serde_yaml::Value,
     }
@@ -237,7 +269,10 @@ shape! { /// `gateways[].balance`
     Balance { ussd: String, regex: String, below: f64, every: Spelled }
 }
 shape! { /// `gateways[].auth`
-    Auth { basic: Basic, bearer: Secret, header: HeaderAuth }
+    Auth { basic: Basic, bearer: Secret, header: HeaderAuth, oauth2: OAuth2 }
+}
+shape! { /// `gateways[].auth.oauth2`
+    OAuth2 { url: String, client: String, secret: Secret, scope: String, client_auth: String }
 }
 shape! { /// `gateways[].auth.basic`
     Basic { user: String, password: Secret }
@@ -246,13 +281,18 @@ shape! { /// `gateways[].auth.header`
     HeaderAuth { name: String, value: Secret }
 }
 shape! { /// `gateways[].success` and its like
-    Answer { status: Vec<u16>, body: String, json: JsonTest }
+    Answer {
+        status: Vec<u16>, body: String, json: OneOrMore<JsonTest>, xml: OneOrMore<XmlTest>,
+    }
 }
 shape! { /// `gateways[].success.json`
     JsonTest { pointer: String, matches: String }
 }
+shape! { /// `gateways[].success.xml`
+    XmlTest { path: String, matches: String }
+}
 shape! { /// `gateways[].message_id`
-    MessageId { regex: String, json: String }
+    MessageId { regex: String, json: String, xml: String }
 }
 shape! { /// `outgoing[]`
     Outgoing {

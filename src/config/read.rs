@@ -14,15 +14,13 @@ use super::problems::{At, Errors};
 use super::raw;
 
 /// Keys that are known only to be refused: nobody is told to write them.
-const LATER: [&str; 21] = [
+const LATER: [&str; 19] = [
     "users_csv",
     "users_ldap",
     "users_sql",
     "phonebook",
     "limits",
     "password_hash",
-    "client_cert",
-    "ca",
     "daily_limit",
     "hours",
     "encodings",

@@ -143,6 +143,8 @@ pub enum OnUnknown {
     RetryOnce,
     /// Send until it is known or too late.
     RetryUntilExpiry,
+    /// The same for messages of any class: the network knows a repeat when it sees one.
+    Repeat,
 }
 
 /// When a receipt is asked for.

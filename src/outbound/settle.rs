@@ -199,6 +199,7 @@ impl Settings {
         now: Timestamp,
     ) -> Consequences {
         let again = match (message.class, on_unknown) {
+            (_, OnUnknown::Repeat) => now < message.expires,
             (Class::Bulk, _) | (Class::Normal, OnUnknown::Report) => false,
             (Class::Alarm, _) | (_, OnUnknown::RetryUntilExpiry) => now < message.expires,
             (Class::Normal, OnUnknown::RetryOnce) => message.parts[part].unknowns <= 1,

@@ -7,7 +7,8 @@
 //! Where a variable stands decides how its value is written: percent-encoded in a URL and a form
 //! (everything but `A-Z a-z 0-9 - . _ ~`, so a `+` is always `%2B`), escaped in a JSON string, XML
 //! text or an attribute, visible in a header, as it is in any other body. So the provider sees one
-//! field with exactly our octets, whatever a text holds.
+//! field with exactly our octets, whatever a text holds. `;json` and `;xml`, beyond the dialect, make of
+//! it what a body of another type needs, or JSON in a form's field.
 //!
 //! A variable is never part of a URL's scheme, host or port, and cannot walk up its path.
 //!
@@ -227,6 +228,8 @@ struct Field {
     /// The length octet goes before the value.
     len: bool,
     coding: Option<Coding>,
+    /// What it is for whoever takes it out of where it stands.
+    format: Option<Format>,
     /// Stands behind the value, as it is.
     suffix: String,
     escape: Escape,
@@ -243,6 +246,14 @@ enum Kind {
 enum Coding {
     Hex,
     Base64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// A JSON value: with quotes, or as a number.
+    Json,
+    /// XML text.
+    Xml,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,7 +378,17 @@ impl Field {
             None => value.octets,
         };
         let bare = value.number || self.variable == Variable::Condition;
-        self.escape.write(&coded, bare, out);
+        let text = || String::from_utf8_lossy(&coded);
+        let formatted = match self.format {
+            Some(Format::Json) if !bare => Cow::Owned(json(&text()).into_bytes()),
+            Some(Format::Xml) => {
+                let mut escaped = Vec::with_capacity(coded.len());
+                xml(&text(), &mut escaped);
+                Cow::Owned(escaped)
+            }
+            Some(Format::Json) | None => coded,
+        };
+        self.escape.write(&formatted, bare, out);
         out.extend_from_slice(self.suffix.as_bytes());
         Ok(())
     }

@@ -63,6 +63,10 @@ impl Outside for Machine {
             .ok_or(io::ErrorKind::NotFound.into())
     }
 
+    fn pem(&self, path: &Path) -> io::Result<String> {
+        self.secret(path)
+    }
+
     fn mode(&self, path: &Path) -> io::Result<u32> {
         let found = path.to_str().and_then(|path| self.files.get(path));
         found
@@ -504,6 +508,29 @@ gateways: [{ id: lab, type: simulated, number: 0015550009999, active: false }]",
     assert_eq!(settings.planner().gateways, []);
 }
 
+/// A provider that knows a repeat is asked again until it is known, unless the admin says otherwise.
+#[test]
+fn a_key_for_repeats_decides_about_what_is_unknown() {
+    #[track_caller]
+    fn check(keys: &str, expected: (OnUnknown, u64)) {
+        let url = "https://sms.example.net/?t=%data%&id=%msgid%";
+        let settings = good(&format!(
+            "gateways: [{{ id: a, type: http, url: \"{url}\"{keys} }}]"
+        ));
+        let [Gateway::Http(provider)] = settings.gateways.as_slice() else {
+            panic!("{:?}", settings.gateways)
+        };
+        let common = &provider.common;
+        let found = (common.on_unknown, common.unknown_wait.as_secs());
+        assert_eq!(found, expected, "{keys}");
+    }
+    check("", (OnUnknown::Report, 600));
+    check(", idempotency: X-Key", (OnUnknown::Repeat, 30));
+    check(", idempotency: \"%msgid%\"", (OnUnknown::Repeat, 30));
+    let said = ", idempotency: X-Key, on_unknown: report, unknown_wait: 1m";
+    check(said, (OnUnknown::Report, 60));
+}
+
 #[test]
 fn relative_paths_begin_at_the_file() {
     let settings = good("store: sled:store\ncontrol: run/control.sock");
@@ -540,6 +567,11 @@ fn warns() {
             0o600,
             "web: { listen: 0.0.0.0:8025 }\ngateways: [{ id: lab, type: simulated }]",
             "config.yaml:5:16: web.listen: 0.0.0.0:8025: passwords cross the network in clear; put a TLS proxy before 127.0.0.1:8025",
+        ),
+        (
+            0o600,
+            "gateways:\n  - { id: a, type: http, url: \"http://sms.example.net:80/?t=%data%\" }\n  - { id: b, type: http, url: \"HTTP://localhost/?t=%data%\" }\n  - { id: c, type: http, url: \"http://[::1]:8080?t=%data%\" }",
+            "config.yaml:6:31: gateways[0].url: goes to sms.example.net in the clear, passwords and texts too; write https://",
         ),
     ] {
         let mut machine = Machine::new();

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use regex::Regex;
 use sms_milter::gateway::http::preset::Preset;
 use sms_milter::gateway::http::{
-    Auth, Conditions, Find, Http, Method, Names, Payload, Reading, Settings,
+    Auth, Conditions, Find, Http, Method, Names, Payload, Place, Reading, Settings,
 };
 use sms_milter::gateway::{
     Body, Common, Concatenation, Gateway, OnUnknown, Outcome, Refusal, Status, Submission,
@@ -27,9 +28,9 @@ use tokio::sync::{mpsc, watch};
 use crate::sim::provider::{Answer, Options, Provider};
 
 /// In every secret of these tests; never in what a gateway says.
-const CANARY: &str = "canary7";
+pub(crate) const CANARY: &str = "canary7";
 
-fn common(concat: Concatenation) -> Common {
+pub(crate) fn common(concat: Concatenation) -> Common {
     Common {
         id: "provider".to_owned(),
         active: true,
@@ -47,11 +48,11 @@ fn common(concat: Concatenation) -> Common {
     }
 }
 
-fn url(text: &str) -> Template {
+pub(crate) fn url(text: &str) -> Template {
     Template::parse(text, Position::Url).expect("URL template")
 }
 
-fn settings(provider: &Provider) -> Settings {
+pub(crate) fn settings(provider: &Provider) -> Settings {
     let text = provider.url(&format!("/send?to=%number%&text=%data%&pass={CANARY}"));
     let mut settings = Settings::new(common(Concatenation::Provider), url(&text));
     settings.timeout = Duration::from_secs(2);
@@ -59,11 +60,11 @@ fn settings(provider: &Provider) -> Settings {
     settings
 }
 
-fn gateway(settings: Settings) -> Arc<Http> {
+pub(crate) fn gateway(settings: Settings) -> Arc<Http> {
     Http::new(settings, World::real()).expect("gateway")
 }
 
-fn submission(body: Body) -> Submission {
+pub(crate) fn submission(body: Body) -> Submission {
     Submission {
         id: MessageId::parse("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b").expect("id"),
         part: 0,
@@ -79,7 +80,7 @@ fn submission(body: Body) -> Submission {
     }
 }
 
-fn whole(text: &str) -> Submission {
+pub(crate) fn whole(text: &str) -> Submission {
     submission(Body::Whole {
         text: text.to_owned(),
         encoding: Encoding::Gsm7,
@@ -223,7 +224,7 @@ async fn json_and_headers() {
         name: "Authorization".to_owned(),
         value: Secret::new(CANARY),
     };
-    settings.reading.message_id = Some(Find::Json("/messages/0/id".to_owned()));
+    settings.reading.message_id = Some(Find::Value(Place::json("/messages/0/id").expect("place")));
     let outcome = gateway(settings).submit(whole("a\"\r\nX: y\"}")).await;
     assert_eq!(outcome, Outcome::Accepted(Some("a-1".to_owned())));
     let [request] = provider.requests().try_into().expect("one request");
@@ -317,7 +318,7 @@ async fn what_the_configuration_says_of_answers() {
         success: Conditions {
             status: vec![200],
             body: regex("^(ID|OK)"),
-            json: None,
+            values: vec![],
         },
         permanent: Conditions {
             body: regex("^ERR: 1"),
@@ -422,76 +423,6 @@ fn refused_by_link(outcome: Outcome) -> String {
     }
 }
 
-/// A TLS server for one connection, with a certificate that nobody vouches for. Returns its port;
-/// the thread ends with what the server read of a request.
-fn self_signed() -> (u16, std::thread::JoinHandle<io::Result<usize>>) {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let folder = tempfile::tempdir().expect("folder");
-    let (key, certificate) = (folder.path().join("key"), folder.path().join("certificate"));
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-nodes",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args([
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-        ])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl is installed");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let certificate = CertificateDer::from_pem_file(&certificate).expect("certificate");
-    let key = PrivateKeyDer::from_pem_file(&key).expect("key");
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("configuration");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
-    let port = listener.local_addr().expect("address").port();
-    let serving = std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept()?;
-        let mut tls = rustls::ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        io::Read::read(
-            &mut rustls::Stream::new(&mut tls, &mut socket),
-            &mut [0; 64],
-        )
-    });
-    (port, serving)
-}
-
-#[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (port, serving) = self_signed();
-    let text = format!("https://127.0.0.1:{port}/?t=%data%&pass={CANARY}");
-    let gateway = gateway(Settings::new(common(Concatenation::Provider), url(&text)));
-    let reason = refused_by_link(gateway.submit(whole("x")).await);
-    assert!(
-        reason.contains("certificate") && !reason.contains(CANARY),
-        "{reason}"
-    );
-    assert!(matches!(&*gateway.status().borrow(), Status::Parked(_)));
-    let read = tokio::task::spawn_blocking(|| serving.join()).await;
-    let read = read.expect("joins").expect("no panic");
-    assert!(matches!(read, Err(_) | Ok(0)), "nothing was sent: {read:?}");
-}
-
 #[tokio::test]
 async fn tls_is_not_done_without() {
     let provider = Provider::answering(Answer::say(200, "OK")).await;
@@ -564,6 +495,40 @@ async fn a_name_does_not_lead_into_a_private_network() {
         submit("127.0.0.1", false, Arc::new(Nowhere)).await,
         Outcome::Accepted(None)
     );
+}
+
+/// Resolves to this machine, and counts.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+#[async_trait]
+impl Names for Counting {
+    async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(vec!["127.0.0.1".parse().expect("address")])
+    }
+}
+
+/// Threats T42: what a name led to yesterday says nothing of where it leads now. Each connection asks
+/// anew (and what it is told is judged, see `dial`); a connection that stays open leads where it led.
+#[tokio::test]
+async fn each_connection_asks_where_the_name_leads() {
+    let close = || Answer::Cut {
+        promised: 9,
+        body: String::new(),
+    };
+    let answers = vec![Answer::say(200, ""), Answer::say(200, ""), close(), close()];
+    let provider = Provider::each(answers).await;
+    let text = format!("http://localhost:{}/?t=%data%", provider.port());
+    let names = Arc::new(Counting::default());
+    let settings = Settings::new(common(Concatenation::Provider), url(&text));
+    let gateway = Http::with_names(settings, World::real(), names.clone()).expect("gateway");
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        gateway.submit(whole("x")).await;
+        seen.push((names.0.load(Ordering::Relaxed), provider.connections()));
+    }
+    assert_eq!(seen, [(1, 1), (1, 1), (1, 1), (2, 2), (3, 3)]);
 }
 
 #[tokio::test]

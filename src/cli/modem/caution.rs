@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::wire::at::ussd;
+
 /// What the modem does with a line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Judged {
@@ -163,7 +165,7 @@ fn judge_part(part: &str, judged: &mut Judged) {
     let sets = value.is_some_and(|value| value != "?");
     let asks = !sets && (part.ends_with('?'));
     if !name.starts_with(['+', '^', '#', '!', '*', '%', '$', '-', '_']) {
-        return judge_basic(&name, judged);
+        return judge_basic(part, judged);
     }
     for (risky, any, why) in RISKY {
         if name == *risky && (sets || (*any && !asks)) {
@@ -202,33 +204,38 @@ fn judge_part(part: &str, judged: &mut Judged) {
         }
         // A negative acknowledgement may bring a PDU (TS 27.005 §4.7).
         ("+CNMA", [_, length]) => judged.dialog = length.parse().ok().map(Dialog::Pdu),
-        ("+CMSS" | "+CUSD", _) if sets => judged.patience = Some(SLOW),
+        ("+CMSS" | "+CUSD", fields) if sets => {
+            judged.patience = Some(SLOW);
+            let code = fields.get(1).map_or("", |code| code.trim_matches('"'));
+            if ussd::Code::changes_pin(code) {
+                judged.risks.push(CODES);
+                judged.secret = true;
+            }
+        }
         _ => {}
     }
 }
 
 /// Basic commands stand one behind the other, as in `E0&F`; a dial command ends the line.
-fn judge_basic(name: &str, judged: &mut Judged) {
-    let mut rest = name;
+fn judge_basic(part: &str, judged: &mut Judged) {
+    let mut rest = part;
     while let Some(c) = rest.chars().next() {
+        let from_here = rest;
         rest = &rest[c.len_utf8()..];
-        match c {
+        match c.to_ascii_uppercase() {
             'D' => {
                 judged.risks.push("calls somebody, which may cost money");
                 judged.patience = Some(SLOW);
                 return;
             }
             '&' => {
-                if rest.starts_with('F') {
+                if rest.starts_with(['F', 'f']) {
                     judged.risks.push("brings the factory's settings back");
                 }
                 rest = rest.get(1..).unwrap_or("");
             }
-            // An extended command right behind basic ones: E0+CMEE=1 comes without its value here.
-            '+' | '^' | '#' | '!' => {
-                let tail = format!("{c}{rest}=1");
-                return judge_part(&tail, judged);
-            }
+            // An extended command right behind basic ones, as in E0+CMEE=1.
+            '+' | '^' | '#' | '!' => return judge_part(from_here, judged),
             _ => {}
         }
     }
@@ -298,6 +305,14 @@ mod tests {
             ("AT+CRSM=214,28486,0,0,17,\"00\"", "SIM"),
             ("AT+EGMR=1,7,\"123\"", "IMEI"),
             ("AT+IPR=9600", "speed"),
+            ("ATE0+CMGD=1", ""),
+            ("ATE0+CMGD=1,4", "more than one"),
+            ("ate0+cmgd=1,4", "more than one"),
+            ("ATE0V1+CLCK=\"SC\",0,\"1234\"", "tries"),
+            ("ATE0+CFUN?", ""),
+            ("ATE0+CFUN=?", ""),
+            ("AT+CUSD=1,\"**04*1*2*2#\",15", "tries"),
+            ("AT+CUSD=1,**05*1*2*2#", "tries"),
         ] {
             check(line, risk);
         }
@@ -314,6 +329,7 @@ mod tests {
             ("AT+CSQ;+CLCK=\"SC\",1,\"1234\"", true),
             ("AT+CPWD=\"SC\",\"1\",\"2\"", true),
             ("AT CPIN \"1234\"", true),
+            ("AT+CUSD=1,\"**04*1*2*2#\"", true),
             ("AT+CPIN?", false),
             ("AT+CSQ", false),
             ("AT+CSCA=\"+15550001111\"", false),
@@ -332,6 +348,8 @@ mod tests {
             ("AT+CMGF=0;+CMGS=17", pdu(17)),
             ("AT+CNMA=1,12", pdu(12)),
             ("AT+CMGS=\"+15551234567\"", Some(Dialog::Text)),
+            ("ATE0+CMGS=17", pdu(17)),
+            ("ATE0+CMGS=?", None),
             ("AT+CMGS=?", None),
             ("AT+CNMA", None),
             ("AT+CNMA=0", None),

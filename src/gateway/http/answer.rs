@@ -1,7 +1,7 @@
 //! Reading a provider's answer: was the message taken, refused, or is that not known.
 //!
-//! Asked in this order: permanent, temporary, success; then the status by itself. Only a status that
-//! proves that nothing was sent makes a refusal of an answer that matches nothing (durability 2.5,
+//! Asked in this order: park, permanent, temporary, success; then the status by itself. Only a status
+//! that proves that nothing was sent makes a refusal of an answer that matches nothing (durability 2.5,
 //! faults F29–F38).
 
 use std::time::Duration;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use regex::Regex;
-use serde_json::Value;
 
 use super::health::Sign;
+use super::place::{Document, Place};
 use crate::gateway::{Outcome, Refusal};
 use crate::sms::number;
 
 /// A provider that says "come back tomorrow" does not stop a queue for longer than this (F35).
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Longer ids are garbage: every provider known has less than 64 characters.
 const MAX_MESSAGE_ID: usize = 255;
@@ -29,6 +29,8 @@ const MAX_EXCERPT: usize = 120;
 pub struct Reading {
     /// Taken, when all of its conditions hold. Empty: any status from 200 to 299.
     pub success: Conditions,
+    /// The account is at fault, not the message, when any holds: no credit, a key revoked.
+    pub park: Conditions,
     /// Refused for good, when any holds.
     pub permanent: Conditions,
     /// Refused for now, when any holds.
@@ -44,26 +46,52 @@ pub struct Conditions {
     pub status: Vec<u16>,
     /// The body matches.
     pub body: Option<Regex>,
-    /// A value of a JSON body matches.
-    pub json: Option<JsonTest>,
+    /// Values of the body match.
+    pub values: Vec<Test>,
 }
 
-/// A test of one value in a JSON body.
+/// A test of the values at one place: there are some, and all match. Of an answer about several parts
+/// of which some were taken, neither success nor refusal is true.
 #[derive(Clone, Debug)]
-pub struct JsonTest {
-    /// Which value (RFC 6901): `/messages/0/status`.
-    pub pointer: String,
-    /// What its text, or its JSON when it is no string, matches.
+pub struct Test {
+    /// Which values.
+    pub place: Place,
+    /// What they match.
     pub matches: Regex,
 }
 
-/// Where a value stands in a body.
+/// Where the id of a message stands in a body.
 #[derive(Clone, Debug)]
 pub enum Find {
     /// The first group of a match, or all of it.
     Regex(Regex),
-    /// A JSON pointer (RFC 6901).
-    Json(String),
+    /// The first value there.
+    Value(Place),
+}
+
+impl Find {
+    /// What stands there.
+    pub fn find(&self, document: &Document<'_>) -> Option<String> {
+        match self {
+            Find::Regex(regex) => {
+                let found = regex.captures(document.text())?;
+                Some(found.get(1).or(found.get(0))?.as_str().to_owned())
+            }
+            Find::Value(place) => document.first(place),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, document: &Document<'_>) -> bool {
+        let values = document.values(&self.place);
+        let matches = |value: &Option<String>| {
+            value
+                .as_deref()
+                .is_some_and(|value| self.matches.is_match(value))
+        };
+        !values.is_empty() && values.iter().all(matches)
+    }
 }
 
 /// What came back.
@@ -77,93 +105,106 @@ pub(super) struct Answer {
     pub(super) broken: Option<String>,
 }
 
+impl Answer {
+    /// How long the provider wants us to wait.
+    pub(super) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        retry_after(self.retry_after.as_deref()?, now)
+    }
+
+    /// What the status says of the provider.
+    pub(super) fn sign(&self, now: Timestamp) -> Sign {
+        match (self.status, self.retry_after(now)) {
+            (300..=399 | 402, _) => Sign::Hopeless,
+            (429, after) | (503, after @ Some(_)) => Sign::Busy(after),
+            (503, None) => Sign::Unable,
+            _ => Sign::Answered,
+        }
+    }
+}
+
 impl Conditions {
     fn is_empty(&self) -> bool {
-        self.status.is_empty() && self.body.is_none() && self.json.is_none()
+        self.status.is_empty() && self.body.is_none() && self.values.is_empty()
     }
 
     /// Which of its conditions hold.
-    fn hold(&self, answer: &Answer, json: Option<&Value>) -> impl Iterator<Item = bool> {
-        let status = (!self.status.is_empty()).then(|| self.status.contains(&answer.status));
-        let body = self.body.as_ref().map(|body| body.is_match(&answer.body));
-        let json = self.json.as_ref().map(|test| {
-            let value = json.and_then(|json| text_at(json, &test.pointer));
-            value.is_some_and(|value| test.matches.is_match(&value))
-        });
-        [status, body, json].into_iter().flatten()
+    fn hold(&self, status: u16, document: &Document<'_>) -> impl Iterator<Item = bool> {
+        let status = (!self.status.is_empty()).then(|| self.status.contains(&status));
+        let body = self.body.as_ref().map(|b| b.is_match(document.text()));
+        let values = self.values.iter().map(|test| test.holds(document));
+        status.into_iter().chain(body).chain(values)
+    }
+
+    fn any(&self, status: u16, document: &Document<'_>) -> bool {
+        self.hold(status, document).any(|holds| holds)
     }
 }
 
 impl Reading {
-    /// What the answer means. `show` makes an excerpt of the body fit for people.
+    /// What the answer means, and what it says of the provider. `show` makes an excerpt of the body fit
+    /// for people.
     pub(super) fn read(
         &self,
         answer: &Answer,
         now: Timestamp,
         show: impl Fn(&str) -> String,
-    ) -> Outcome {
-        let json = serde_json::from_str::<Value>(&answer.body).ok();
-        let json = json.as_ref();
-        let said = || format!("the provider answered {}", answer.status) + &show(&answer.body);
-        let after = || retry_after(answer.retry_after.as_deref()?, now);
+    ) -> (Outcome, Sign) {
+        let (status, document) = (answer.status, Document::new(&answer.body));
+        let said = || format!("the provider answered {status}") + &show(&answer.body);
+        let (after, sign) = (answer.retry_after(now), answer.sign(now));
         if let Some(broken) = &answer.broken {
-            return self.by_status(answer.status, after(), || format!("{}, {broken}", said()));
+            let said = || format!("{}, {broken}", said());
+            return (by_status(status, after, said), sign);
         }
-        if self.permanent.hold(answer, json).any(|holds| holds) {
-            return refused(Refusal::Never, said());
+        if self.park.any(status, &document) {
+            return (refused(Refusal::Link, said()), Sign::Hopeless);
         }
-        if self.temporary.hold(answer, json).any(|holds| holds) {
-            let counts = !is_throttle(answer.status);
+        if self.permanent.any(status, &document) {
+            return (refused(Refusal::Never, said()), Sign::Answered);
+        }
+        if self.temporary.any(status, &document) {
             let class = Refusal::Later {
-                after: after(),
-                counts,
+                after,
+                counts: !is_throttle(status),
             };
-            return refused(class, said());
+            return (refused(class, said()), sign);
         }
         let success = if self.success.is_empty() {
-            (200..300).contains(&answer.status)
+            (200..300).contains(&status)
         } else {
-            self.success.hold(answer, json).all(|holds| holds)
+            self.success.hold(status, &document).all(|holds| holds)
         };
         if success {
-            return Outcome::Accepted(self.message_id(&answer.body, json));
+            return (
+                Outcome::Accepted(self.message_id(&document)),
+                Sign::Answered,
+            );
         }
-        self.by_status(answer.status, after(), said)
+        (by_status(status, after, said), sign)
     }
 
-    /// What the status alone proves.
-    fn by_status(
-        &self,
-        status: u16,
-        after: Option<Duration>,
-        said: impl Fn() -> String,
-    ) -> Outcome {
-        let later = |counts| Refusal::Later { after, counts };
-        let class = match status {
-            // F31: never followed, so that the text goes where the admin said or nowhere.
-            300..=399 => Refusal::Link,
-            401 | 402 | 403 | 407 => Refusal::Link,
-            400 | 404 | 413 | 414 | 422 | 431 => Refusal::Never,
-            // The request is not one that this server knows.
-            405 | 406 | 411 | 415 | 501 | 505 => Refusal::Ours,
-            408 | 425 | 429 => later(false),
-            503 => later(true),
-            _ => return Outcome::Unknown(said()),
-        };
-        refused(class, said())
-    }
-
-    fn message_id(&self, body: &str, json: Option<&Value>) -> Option<String> {
-        let id = match self.message_id.as_ref()? {
-            Find::Regex(regex) => {
-                let found = regex.captures(body)?;
-                found.get(1).or(found.get(0))?.as_str().to_owned()
-            }
-            Find::Json(pointer) => text_at(json?, pointer)?,
-        };
+    fn message_id(&self, document: &Document<'_>) -> Option<String> {
+        let id = self.message_id.as_ref()?.find(document)?;
         let fits = !id.is_empty() && id.len() <= MAX_MESSAGE_ID && !id.contains(char::is_control);
         fits.then_some(id)
     }
+}
+
+/// What the status alone proves.
+fn by_status(status: u16, after: Option<Duration>, said: impl Fn() -> String) -> Outcome {
+    let later = |counts| Refusal::Later { after, counts };
+    let class = match status {
+        // F31: never followed, so that the text goes where the admin said or nowhere.
+        300..=399 => Refusal::Link,
+        401 | 402 | 403 | 407 => Refusal::Link,
+        400 | 404 | 413 | 414 | 422 | 431 => Refusal::Never,
+        // The request is not one that this server knows.
+        405 | 406 | 411 | 415 | 501 | 505 => Refusal::Ours,
+        408 | 425 | 429 => later(false),
+        503 => later(true),
+        _ => return Outcome::Unknown(said()),
+    };
+    refused(class, said())
 }
 
 fn refused(class: Refusal, reason: String) -> Outcome {
@@ -172,23 +213,6 @@ fn refused(class: Refusal, reason: String) -> Outcome {
 
 fn is_throttle(status: u16) -> bool {
     matches!(status, 408 | 425 | 429)
-}
-
-/// What a status says of the provider.
-pub(super) fn sign(status: u16) -> Sign {
-    match status {
-        300..=399 | 402 => Sign::Hopeless,
-        _ => Sign::Answered,
-    }
-}
-
-/// A string itself, anything else as JSON.
-fn text_at(json: &Value, pointer: &str) -> Option<String> {
-    match json.pointer(pointer)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    }
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date; `None` for anything else.
@@ -237,20 +261,24 @@ mod tests {
             success: Conditions {
                 status: vec![200, 202],
                 body: Some(regex("^ID")),
-                json: None,
+                values: vec![],
+            },
+            park: Conditions {
+                body: Some(regex("no credit")),
+                ..Conditions::default()
             },
             permanent: Conditions {
                 status: vec![418],
                 body: Some(regex("^ERR: 1")),
-                json: Some(JsonTest {
-                    pointer: "/code".to_owned(),
+                values: vec![Test {
+                    place: Place::json("/code").expect("place"),
                     matches: regex("^21610$"),
-                }),
+                }],
             },
             temporary: Conditions {
                 status: vec![],
                 body: Some(regex("^ERR: 2")),
-                json: None,
+                values: vec![],
             },
             message_id: Some(Find::Regex(regex("^ID: (\\S+)"))),
         }
@@ -264,7 +292,7 @@ mod tests {
             body: body.to_owned(),
             broken: None,
         };
-        let shown = match reading.read(&answer, now(), |_| String::new()) {
+        let shown = match reading.read(&answer, now(), |_| String::new()).0 {
             Outcome::Accepted(id) => format!("accepted {}", id.as_deref().unwrap_or("-")),
             Outcome::Unknown(_) => "unknown".to_owned(),
             Outcome::Refused { class, .. } => match class {
@@ -284,7 +312,8 @@ mod tests {
         check(&reading, 200, "ID: abc", "accepted abc");
         check(&reading, 202, "ID without", "accepted -");
         check(&reading, 201, "ID: abc", "unknown");
-        check(&reading, 200, "ERR: 401, no credit", "unknown");
+        check(&reading, 200, "ERR: 301, no credit", "Link");
+        check(&reading, 200, "ERR: 401", "unknown");
         check(&reading, 200, "ERR: 114", "Never");
         check(&reading, 200, "ERR: 2", "later 5 true");
         check(&reading, 429, "ERR: 2", "later 5 false");
@@ -297,7 +326,7 @@ mod tests {
     #[test]
     fn by_default() {
         let reading = Reading {
-            message_id: Some(Find::Json("/messages/0/id".to_owned())),
+            message_id: Some(Find::Value(Place::json("/messages/0/id").expect("place"))),
             ..Reading::default()
         };
         check(&reading, 200, r#"{"messages":[{"id":7}]}"#, "accepted 7");
@@ -340,7 +369,7 @@ mod tests {
             body: "ID: 1".to_owned(),
             broken: Some("cut off".to_owned()),
         };
-        let read = |status| reading().read(&answer(status), now(), |_| String::new());
+        let read = |status| reading().read(&answer(status), now(), |_| String::new()).0;
         assert!(matches!(read(200), Outcome::Unknown(_)));
         assert!(matches!(read(503), Outcome::Refused { .. }));
     }

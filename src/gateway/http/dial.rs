@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::AlertDescription;
 
 use super::health::Sign;
 use crate::gateway::{Outcome, Refusal};
@@ -116,6 +117,12 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 /// What became of a request that brought no answer (faults F24–F28).
 pub(super) fn unanswered(error: &reqwest::Error) -> (Outcome, Sign) {
     let reason = describe(error);
+    if let Some(rustls::Error::AlertReceived(alert)) = tls(error)
+        && refuses_us(*alert)
+    {
+        // With TLS 1.3 the server says so when our request is under way; it has not read it.
+        return (refused(Refusal::Link, reason), Sign::Answered);
+    }
     if !error.is_connect() {
         // From here on octets may have left.
         return (Outcome::Unknown(reason), Sign::Answered);
@@ -128,9 +135,34 @@ pub(super) fn unanswered(error: &reqwest::Error) -> (Outcome, Sign) {
         Some(rustls::Error::InvalidCertificate(_)) => (Refusal::Link, Sign::Hopeless),
         Some(_) => (Refusal::Link, Sign::Answered),
         None if is_private(error) => (Refusal::Link, Sign::Hopeless),
-        None => (later, Sign::Unreached),
+        None => (later, Sign::Unable),
     };
-    (Outcome::Refused { class, reason }, sign)
+    (refused(class, reason), sign)
+}
+
+fn refused(class: Refusal, reason: String) -> Outcome {
+    Outcome::Refused { class, reason }
+}
+
+/// Alerts of a handshake, about our certificate or that there is none (RFC 8446 §6.2): the server did not
+/// come to read what we sent.
+fn refuses_us(alert: AlertDescription) -> bool {
+    use AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, DecryptError, UnknownCA, UnsupportedCertificate,
+    };
+    matches!(
+        alert,
+        AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRequired
+            | CertificateRevoked
+            | CertificateUnknown
+            | DecryptError
+            | UnknownCA
+            | UnsupportedCertificate
+    )
 }
 
 /// What is wrong with TLS, if that is what is wrong.
@@ -169,6 +201,8 @@ fn describe(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -204,6 +238,31 @@ mod tests {
         ] {
             assert_eq!(is_public(ip.parse().expect("address")), public, "{ip}");
         }
+    }
+
+    /// Leads to a public address at first, then to the metadata service of a cloud.
+    struct Rebound(AtomicBool);
+
+    #[async_trait]
+    impl Names for Rebound {
+        async fn lookup(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+            let public = !self.0.swap(true, Ordering::Relaxed);
+            let found = if public { "8.8.8.8" } else { "169.254.169.254" };
+            Ok(vec![found.parse().map_err(io::Error::other)?])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_each_time() {
+        let guard = Guard {
+            names: Arc::new(Rebound(AtomicBool::new(false))),
+            allow_private: false,
+        };
+        let name = || "a.example".parse::<Name>().expect("a name");
+        let first: Vec<SocketAddr> = guard.resolve(name()).await.expect("public").collect();
+        assert_eq!(first, ["8.8.8.8:0".parse().expect("address")]);
+        let second = guard.resolve(name()).await.err().expect("refused");
+        assert!(second.is::<Private>(), "{second}");
     }
 
     #[test]

@@ -6,17 +6,25 @@
 //! read from the answer (`answer`) or is unknown.
 //!
 //! It parks when the provider refuses us three times in a row (credentials, TLS), at once when it
-//! redirects, has no credit for us or shows a wrong certificate; parked, it sends nothing. After an hour it tries one message
-//! again, so a repaired account needs no restart. It is down for half a minute when the provider
-//! could not be reached three times in a row.
+//! redirects, has no credit for us or shows a wrong certificate; parked, it sends nothing. After an hour
+//! it tries one message again, so a repaired account needs no restart. It is down when the provider could
+//! not be reached three times in a row, or asks for a long wait (`health`).
+//!
+//! Credentials are in the templates or beside them; a token is asked for when there is none that is good
+//! (`token`), and when the provider does not take one that it took before.
 //!
 //! Reasons name statuses and the answer's beginning; never the URL, a secret, the text or a number.
 
 mod answer;
 mod dial;
+mod exchange;
 mod health;
+pub mod place;
 pub mod preset;
+mod request;
 mod settings;
+mod tls;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,39 +32,32 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, HeaderName};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::gateway::{
     Body, Common, Events, Gateway, Outcome, Receipts, Refusal, Status, Submission,
 };
-use crate::sms::{Encoding, udh};
 use crate::wire::pdu;
-use crate::wire::template::{Data, Template, Values};
+use crate::wire::template::Template;
 use crate::world::World;
 
-use answer::Answer;
-pub use answer::{Conditions, Find, JsonTest, Reading};
+pub use answer::{Conditions, Find, Reading, Test};
 pub use dial::{Names, SystemNames};
+pub use exchange::MAX_ANSWER;
 use health::{Health, Sign};
+pub use place::{Document, Place, PlaceError};
 use settings::secrets;
-pub use settings::{Auth, DEFAULT_TIMEOUT, HookFields, HttpError, Method, Payload, Settings};
+pub use settings::{
+    Auth, Client, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HookFields, HttpError, Idempotency,
+    Method, Payload, Settings,
+};
+pub use tls::MAX_PEM;
+use token::{Tokens, Used};
 
-/// More of an answer is not read: no provider says more than some 2 KiB (threats T50).
-pub const MAX_ANSWER: usize = 64 * 1024;
-
-/// To find, connect and shake hands; within the whole timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A connection is used again only so long after its last answer. Servers close theirs from 5 s on
-/// (Apache, Node), and a request that crosses such a close is one whose outcome nobody knows.
-const IDLE: Duration = Duration::from_secs(3);
-
-/// How long it stays down or parked before one message tries again.
-const DOWN: Duration = Duration::from_secs(30);
-const PARKED: Duration = Duration::from_secs(3600);
+/// After a token that is not taken any more: at once, but no storm when no token is.
+const NEW_TOKEN: Duration = Duration::from_secs(1);
 
 /// A gateway.
 pub struct Http {
@@ -64,6 +65,10 @@ pub struct Http {
     headers: Vec<(HeaderName, Template)>,
     /// Literal parts of the templates and credentials: never in a reason.
     secrets: Vec<String>,
+    /// Credentials, when they are always the same.
+    credentials: reqwest::header::HeaderMap,
+    /// Credentials that are asked for.
+    tokens: Option<Tokens>,
     client: reqwest::Client,
     health: Health,
     world: World,
@@ -91,120 +96,74 @@ impl Http {
         Ok(Arc::new(Self {
             headers: headers.collect::<Result<_, HttpError>>()?,
             secrets: secrets(&settings),
-            client: client(&settings, names)?,
+            credentials: exchange::credentials(&settings.auth)?,
+            tokens: match &settings.auth {
+                Auth::Client(client) => Some(Tokens::new(client)),
+                _ => None,
+            },
+            client: exchange::client(&settings, names)?,
             health: Health::new(&settings.common.id),
             settings,
             world,
         }))
     }
 
-    /// Makes the request of a submission; a submission that makes none is refused.
-    fn request(&self, submission: &Submission) -> Result<reqwest::Request, Outcome> {
-        // The configuration may have changed since it was planned.
-        if let Some(what) = self.settings.common.carries.lacks(submission.needs()) {
-            return Err(Outcome::Refused {
-                class: Refusal::Route,
-                reason: format!("{} cannot carry {what}", self.settings.common.id),
-            });
+    /// Asks for a token if need be, sends, reads the answer. `text`: what of the message must not be
+    /// shown.
+    async fn exchange(
+        &self,
+        mut request: reqwest::Request,
+        mut hidden: Vec<String>,
+    ) -> (Outcome, Sign) {
+        let mut used = None;
+        if let Some(tokens) = &self.tokens {
+            let token = match tokens.get(&self.client, &self.world, &self.secrets).await {
+                Ok(token) => token,
+                Err(refused) => return refused,
+            };
+            let header = token.header.clone();
+            request.headers_mut().insert(AUTHORIZATION, header);
+            hidden.push(token.text.expose().to_owned());
+            used = Some(token);
         }
-        let is_part = match &submission.body {
-            Body::Segment(segment) => segment.concat.is_some() || submission.part > 0,
-            Body::Binary { udh, .. } => udh::concat(udh).is_some() || submission.part > 0,
-            Body::Whole { .. } => false,
-        };
-        // One request a segment, and providers take an id for the same request. Numbered parts
-        // have no header to be told by.
-        let id = if is_part {
-            format!("{}-{}", submission.id, submission.part + 1)
-        } else {
-            submission.id.to_string()
-        };
-        let udh = header(&submission.body);
-        let values = self.values(submission, &id, &udh);
-        let never = |reason: String| Outcome::Refused {
-            class: Refusal::Never,
-            reason,
-        };
-        let render = |template: &Template| {
-            let rendered = template.render_text(&values);
-            rendered.map_err(|e| never(e.to_string()))
-        };
-        let url = render(&self.settings.url)?;
-        let mut request = match self.settings.method {
-            Method::Get => self.client.get(url),
-            Method::Post => self.client.post(url),
-        };
-        for (name, template) in &self.headers {
-            request = request.header(name, render(template)?);
-        }
-        if let Some(payload) = &self.settings.payload {
-            let body = payload.template.render(&values);
-            let body = body.map_err(|e| never(e.to_string()))?;
-            request = request
-                .header(CONTENT_TYPE, &payload.content_type)
-                .body(body);
-        } else if self.settings.method == Method::Post {
-            request = request.body("");
-        }
-        request.build().map_err(|_| Outcome::Refused {
-            class: Refusal::Ours,
-            reason: "the templates make no valid request of this message".to_owned(),
-        })
-    }
-
-    fn values<'a>(&'a self, submission: &'a Submission, id: &'a str, udh: &'a [u8]) -> Values<'a> {
-        let number = self.settings.common.number.as_ref();
-        let sender = submission.sender_id.as_deref();
-        let sender = sender.or(number.map(|n| n.as_str())).unwrap_or_default();
-        let text = |text: &'a str, encoding| match encoding {
-            Encoding::Gsm7 => Data::Ascii(text),
-            Encoding::Ucs2 => Data::Unicode(text),
-            Encoding::Binary => Data::Binary(text.as_bytes()),
-        };
-        let (data, encoding, parts) = match &submission.body {
-            Body::Segment(segment) => (text(&segment.text, segment.encoding), segment.encoding, 1),
-            Body::Whole {
-                text: whole,
-                encoding,
-                segments,
-            } => (text(whole, *encoding), *encoding, *segments),
-            Body::Binary { data, .. } => (Data::Binary(data), Encoding::Binary, 1),
-        };
-        Values {
-            number: submission.number.as_str(),
-            data,
-            udh,
-            pid: submission.attributes.pid,
-            dcs: submission.dcs(encoding),
-            sender,
-            sender_phonealias: sender,
-            parts,
-            msgid: id,
-            from: "",
-        }
-    }
-
-    async fn exchange(&self, request: reqwest::Request, text: &[String]) -> (Outcome, Sign) {
-        let mut response = match self.client.execute(request).await {
-            Ok(response) => response,
+        let answer = match exchange::ask(&self.client, request).await {
+            Ok(answer) => answer,
             Err(e) => return dial::unanswered(&e),
         };
-        let header = response.headers().get(RETRY_AFTER);
-        let retry_after = header
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let (body, broken) = read_body(&mut response).await;
-        let status = response.status().as_u16();
-        let answer = Answer {
-            status,
-            retry_after,
-            body: String::from_utf8_lossy(&body).into_owned(),
-            broken,
-        };
-        let secrets = || self.secrets.iter().chain(text).map(String::as_str);
+        let secrets = || self.secrets.iter().chain(&hidden).map(String::as_str);
         let show = |body: &str| answer::excerpt(body, secrets());
-        let outcome = self.settings.reading.read(&answer, self.world.now(), show);
-        (outcome, answer::sign(status))
+        let read = self.settings.reading.read(&answer, self.world.now(), show);
+        match (&self.tokens, used) {
+            (Some(tokens), Some(used)) => by_token(tokens, used, answer.status, read).await,
+            _ => read,
+        }
+    }
+}
+
+/// A token that was taken once and is no more has expired: that is not our credentials' fault.
+async fn by_token(
+    tokens: &Tokens,
+    used: Used,
+    status: u16,
+    (outcome, sign): (Outcome, Sign),
+) -> (Outcome, Sign) {
+    match outcome {
+        Outcome::Refused {
+            class: Refusal::Link,
+            reason,
+        } if status == 401 && tokens.refused(&used).await => {
+            let class = Refusal::Later {
+                after: Some(NEW_TOKEN),
+                counts: false,
+            };
+            (Outcome::Refused { class, reason }, Sign::Answered)
+        }
+        outcome => {
+            if status != 401 {
+                tokens.taken(&used).await;
+            }
+            (outcome, sign)
+        }
     }
 }
 
@@ -224,14 +183,12 @@ impl Gateway for Http {
     }
 
     async fn submit(&self, submission: Submission) -> Outcome {
-        if let Status::Parked(reason) = &*self.health.status.borrow() {
-            return Outcome::Refused {
-                class: Refusal::Link,
-                reason: reason.clone(),
-            };
-        }
         let request = match self.request(&submission) {
             Ok(request) => request,
+            Err(refused) => return refused,
+        };
+        let _turn = match self.health.turn().await {
+            Ok(turn) => turn,
             Err(refused) => return refused,
         };
         let text = match &submission.body {
@@ -242,22 +199,19 @@ impl Gateway for Http {
                 vec![STANDARD.encode(data), hex.to_ascii_lowercase(), hex]
             }
         };
-        let (outcome, sign) = self.exchange(request, &text).await;
-        self.health.note(&outcome, sign);
+        let (outcome, sign) = self.exchange(request, text).await;
+        self.health
+            .note(&outcome, sign, Instant::now(), self.world.jitter());
         outcome
     }
 
     async fn run(self: Arc<Self>, _events: Events, mut stop: watch::Receiver<bool>) {
         let mut status = self.health.status.subscribe();
         loop {
-            let rest = match &*status.borrow_and_update() {
-                Status::Up => None,
-                Status::Down(_) => Some(DOWN),
-                Status::Parked(_) => Some(PARKED),
-            };
+            status.borrow_and_update();
             let rested = async {
-                match rest {
-                    Some(rest) => tokio::time::sleep(rest.mul_f64(self.world.jitter())).await,
+                match self.health.until() {
+                    Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
@@ -265,77 +219,8 @@ impl Gateway for Http {
                 // An error is a dropped sender: nobody will ever say stop, so the end is now.
                 _ = stop.wait_for(|stop| *stop) => return,
                 _ = status.changed() => {}
-                () = rested => self.health.try_again(),
+                () = rested => self.health.try_again(Instant::now()),
             }
         }
     }
-}
-
-/// The answer's body, and why it is not whole.
-async fn read_body(response: &mut reqwest::Response) -> (Vec<u8>, Option<String>) {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(None) => return (body, None),
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => {
-                return (body, Some("with more than 64 KiB".to_owned()));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(_) => return (body, Some("and broke off".to_owned())),
-        }
-    }
-}
-
-/// The user data header without its length octet.
-fn header(body: &Body) -> Vec<u8> {
-    let udh = match body {
-        Body::Segment(segment) => segment.concat.map(|concat| concat.udh()),
-        Body::Whole { .. } => None,
-        Body::Binary { udh, .. } => Some(udh.clone()),
-    };
-    udh.and_then(|udh| udh.get(1..).map(<[u8]>::to_vec))
-        .unwrap_or_default()
-}
-
-fn client(settings: &Settings, names: Arc<dyn Names>) -> Result<reqwest::Client, HttpError> {
-    // Once a process; whoever comes second finds it done.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let guard = dial::Guard {
-        names,
-        allow_private: settings.allow_private,
-    };
-    reqwest::Client::builder()
-        .user_agent(concat!("sms-milter/", env!("CARGO_PKG_VERSION")))
-        .default_headers(credentials(&settings.auth)?)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .referer(false)
-        .timeout(settings.timeout)
-        .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout / 2))
-        .pool_idle_timeout(IDLE)
-        .dns_resolver(Arc::new(guard))
-        .build()
-        .map_err(|e| HttpError::Client(e.to_string()))
-}
-
-fn credentials(auth: &Auth) -> Result<HeaderMap, HttpError> {
-    let (name, value) = match auth {
-        Auth::None => return Ok(HeaderMap::new()),
-        Auth::Basic { user, password } => {
-            let pair = format!("{user}:{}", password.expose());
-            let coded = STANDARD.encode(pair);
-            (AUTHORIZATION, format!("Basic {coded}"))
-        }
-        Auth::Bearer(token) => (AUTHORIZATION, format!("Bearer {}", token.expose())),
-        Auth::Header { name, value } => {
-            let parsed = HeaderName::try_from(name.as_str());
-            let parsed = parsed.map_err(|_| HttpError::HeaderName(name.clone()))?;
-            (parsed, value.expose().to_owned())
-        }
-    };
-    let mut value =
-        HeaderValue::try_from(value).map_err(|_| HttpError::HeaderValue("auth".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(name, value)]))
 }

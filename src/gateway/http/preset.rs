@@ -9,7 +9,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{Auth, Conditions, Find, HookFields, JsonTest, Method, Payload, Reading, Settings};
+use super::{
+    Auth, Conditions, Find, HookFields, Idempotency, Method, Payload, Place, PlaceError, Reading,
+    Settings, Test,
+};
 use crate::gateway::{Common, Concatenation};
 use crate::secret::Secret;
 use crate::wire::template::{Position, Template, TemplateError};
@@ -70,8 +73,12 @@ pub struct Preset {
     basic: Option<Basic>,
     bearer: Option<String>,
     concat: Cutting,
+    /// A header's name, or `%msgid%`.
+    idempotency: Option<String>,
     #[serde(default)]
     success: Holds,
+    #[serde(default)]
+    park: Holds,
     #[serde(default)]
     permanent: Holds,
     #[serde(default)]
@@ -98,6 +105,24 @@ pub struct Key {
 enum PresetMethod {
     Get,
     Post,
+    Put,
+}
+
+/// One or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Several<T> {
+    One(T),
+    All(Vec<T>),
+}
+
+impl<T> Several<T> {
+    fn all(&self) -> &[T] {
+        match self {
+            Several::One(one) => std::slice::from_ref(one),
+            Several::All(all) => all,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +146,8 @@ struct Holds {
     #[serde(default)]
     status: Vec<u16>,
     body: Option<String>,
-    json: Option<HoldsJson>,
+    json: Option<Several<HoldsJson>>,
+    xml: Option<Several<HoldsXml>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,10 +158,18 @@ struct HoldsJson {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldsXml {
+    path: String,
+    matches: String,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 struct Id {
     regex: Option<String>,
     json: Option<String>,
+    xml: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -180,6 +214,11 @@ impl Preset {
         }
     }
 
+    /// The provider knows a repeat when it sees one.
+    pub fn idempotent(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
     /// The settings. Timeout, secret, `allow_private` are as by default.
     pub fn settings(
         &'static self,
@@ -202,6 +241,7 @@ impl Preset {
         settings.method = match self.method {
             PresetMethod::Get => Method::Get,
             PresetMethod::Post => Method::Post,
+            PresetMethod::Put => Method::Put,
         };
         for (name, value) in &self.headers {
             let value = template(value, Position::Header)?;
@@ -223,10 +263,12 @@ impl Preset {
         };
         settings.reading = Reading {
             success: self.conditions(&self.success)?,
+            park: self.conditions(&self.park)?,
             permanent: self.conditions(&self.permanent)?,
             temporary: self.conditions(&self.temporary)?,
             message_id: self.find_id()?,
         };
+        settings.idempotency = self.idempotency.as_deref().map(Idempotency::named);
         settings.hook = self.hook.as_ref().map(Hook::fields).unwrap_or_default();
         Ok(settings)
     }
@@ -293,33 +335,47 @@ impl Preset {
     }
 
     fn conditions(&'static self, holds: &Holds) -> Result<Conditions, PresetError> {
-        let json = holds.json.as_ref().map(|json| {
-            Ok(JsonTest {
-                pointer: json.pointer.clone(),
-                matches: self.regex(&json.matches)?,
-            })
-        });
+        let mut values = Vec::new();
+        for test in holds.json.iter().flat_map(Several::all) {
+            values.push(Test {
+                place: self.place(Place::json(&test.pointer), &test.pointer)?,
+                matches: self.regex(&test.matches)?,
+            });
+        }
+        for test in holds.xml.iter().flat_map(Several::all) {
+            values.push(Test {
+                place: self.place(Place::xml(&test.path), &test.path)?,
+                matches: self.regex(&test.matches)?,
+            });
+        }
+        let body = holds.body.as_deref().map(|body| self.regex(body));
         Ok(Conditions {
             status: holds.status.clone(),
-            body: holds
-                .body
-                .as_deref()
-                .map(|body| self.regex(body))
-                .transpose()?,
-            json: json.transpose()?,
+            body: body.transpose()?,
+            values,
         })
     }
 
+    fn place(
+        &'static self,
+        place: Result<Place, PlaceError>,
+        written: &str,
+    ) -> Result<Place, PresetError> {
+        place.map_err(|e| self.broken(format!("{written} {e}")))
+    }
+
     fn find_id(&'static self) -> Result<Option<Find>, PresetError> {
-        Ok(match &self.message_id {
-            Some(Id {
-                json: Some(pointer),
-                ..
-            }) => Some(Find::Json(pointer.clone())),
-            Some(Id {
-                regex: Some(regex), ..
-            }) => Some(Find::Regex(self.regex(regex)?)),
-            _ => None,
+        let Some(id) = &self.message_id else {
+            return Ok(None);
+        };
+        Ok(match (&id.json, &id.xml, &id.regex) {
+            (Some(pointer), None, None) => {
+                let place = self.place(Place::json(pointer), pointer)?;
+                Some(Find::Value(place))
+            }
+            (None, Some(path), None) => Some(Find::Value(self.place(Place::xml(path), path)?)),
+            (None, None, Some(regex)) => Some(Find::Regex(self.regex(regex)?)),
+            _ => return Err(self.broken("message_id: one of regex, json, xml".to_owned())),
         })
     }
 }

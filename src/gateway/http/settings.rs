@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Reading;
+use reqwest::header::HeaderName;
+
+use super::{Reading, tls, token};
 use crate::gateway::{Carries, Common, Concatenation};
 use crate::secret::Secret;
 use crate::wire::template::{Template, Variable};
 
 /// How long an exchange may take when the configuration does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to find, connect and shake hands may take when the configuration does not say.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an HTTP gateway is told by the configuration.
 #[derive(Clone, Debug)]
@@ -22,14 +27,22 @@ pub struct Settings {
     pub url: Template,
     /// Further headers; position `Header`.
     pub headers: Vec<(String, Template)>,
-    /// The body of a POST.
+    /// The body of a POST or PUT.
     pub payload: Option<Payload>,
     /// How we show who we are, beside what the templates hold.
     pub auth: Auth,
     /// How answers are read.
     pub reading: Reading,
+    /// How the provider knows a repeat when it sees one.
+    pub idempotency: Option<Idempotency>,
     /// For the whole exchange.
     pub timeout: Duration,
+    /// To find, connect and shake hands; within the whole.
+    pub connect_timeout: Duration,
+    /// How we show who we are to TLS: certificates and their key, PEM.
+    pub client_cert: Option<Secret>,
+    /// Who alone vouches for the provider, PEM; `None`: whom this machine trusts.
+    pub ca: Option<String>,
     /// What pushes to `/hooks/ID` must show; `None`: there are none.
     pub secret: Option<Secret>,
     /// What the fields of pushes are called.
@@ -49,7 +62,11 @@ impl Settings {
             payload: None,
             auth: Auth::None,
             reading: Reading::default(),
+            idempotency: None,
             timeout: DEFAULT_TIMEOUT,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            client_cert: None,
+            ca: None,
             secret: None,
             hook: HookFields::default(),
             allow_private: false,
@@ -58,13 +75,12 @@ impl Settings {
 
     /// What the provider is told of beside text: what the templates have variables for.
     pub fn carries(&self) -> Carries {
-        let has = |wanted| templates(self).any(|t| t.variables().any(|v| v == wanted));
         Carries {
             binary: templates(self).any(Template::takes_data)
                 && templates(self).any(Template::tells_data),
-            udh: has(Variable::Udh),
-            dcs: has(Variable::Dcs),
-            pid: has(Variable::Pid),
+            udh: has(self, Variable::Udh),
+            dcs: has(self, Variable::Dcs),
+            pid: has(self, Variable::Pid),
             // Providers take characters and choose the septets themselves.
             tables: false,
         }
@@ -83,6 +99,29 @@ pub enum Method {
     Get,
     /// With or without a body.
     Post,
+    /// The same.
+    Put,
+}
+
+/// How the provider knows that two requests are for the same message, so that an unknown outcome may be
+/// followed by the same request (durability 2.5). The key is `%msgid%`: the same for each attempt at the
+/// same part, another one for each part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// This header has the key.
+    Header(String),
+    /// The templates have it.
+    Field,
+}
+
+impl Idempotency {
+    /// Reads how the configuration says it: `%msgid%`, or a header's name.
+    pub fn named(text: &str) -> Self {
+        match text {
+            "%msgid%" => Idempotency::Field,
+            name => Idempotency::Header(name.to_owned()),
+        }
+    }
 }
 
 /// The body of a request.
@@ -115,6 +154,23 @@ pub enum Auth {
         /// Its value.
         value: Secret,
     },
+    /// RFC 6749 §4.4: a token that is asked for, and again when it has expired.
+    Client(Client),
+}
+
+/// Client credentials, and who gives a token for them.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Who gives tokens; without variables.
+    pub url: Template,
+    /// Its name.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// What the token is to be good for.
+    pub scope: Option<String>,
+    /// Name and secret go as form fields, not by RFC 7617 (RFC 6749 §2.3.1).
+    pub in_body: bool,
 }
 
 /// What a provider calls the fields it pushes to us.
@@ -183,8 +239,22 @@ pub enum HttpError {
     /// A value that cannot stand in a header.
     #[error("{0}: holds a character that no header can")]
     HeaderValue(String),
+    /// An idempotency key that is nowhere.
+    #[error(
+        "idempotency: %msgid% stands neither in url, headers nor body; write it there, or name a header"
+    )]
+    NoMsgid,
+    /// Where tokens come from.
+    #[error("auth.oauth2.{0}")]
+    Token(String),
+    /// Not what shows who we are.
+    #[error("client_cert: {0}")]
+    ClientCert(&'static str),
+    /// Not who vouches for others.
+    #[error("ca: {0}")]
+    Ca(&'static str),
     /// A body without POST.
-    #[error("body needs method: POST")]
+    #[error("body needs method: POST or PUT")]
     GetWithBody,
     /// The TLS of this machine is not usable.
     #[error("cannot set up HTTP: {0}")]
@@ -198,20 +268,44 @@ fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
 }
 
 fn check(settings: &Settings) -> Result<(), HttpError> {
-    let mut variables = templates(settings).flat_map(Template::variables);
-    if settings.common.concat == Concatenation::Udh && !variables.any(|v| v == Variable::Udh) {
+    if settings.common.concat == Concatenation::Udh && !has(settings, Variable::Udh) {
         return Err(HttpError::NoUdh);
     }
-    if templates(settings)
-        .flat_map(Template::variables)
-        .any(|v| v == Variable::From)
-    {
+    if has(settings, Variable::From) {
         return Err(HttpError::From);
     }
     if settings.payload.is_some() && settings.method == Method::Get {
         return Err(HttpError::GetWithBody);
     }
+    let header = match &settings.idempotency {
+        Some(Idempotency::Header(name)) => Some(name),
+        Some(Idempotency::Field) if !has(settings, Variable::Msgid) => {
+            return Err(HttpError::NoMsgid);
+        }
+        _ => None,
+    };
+    let names = settings.headers.iter().map(|(name, _)| name).chain(header);
+    for name in names {
+        HeaderName::try_from(name.as_str()).map_err(|_| HttpError::HeaderName(name.clone()))?;
+    }
+    if let Some(pem) = &settings.client_cert {
+        tls::identity(pem).map_err(HttpError::ClientCert)?;
+    }
+    if let Some(pem) = &settings.ca {
+        tls::authorities(pem).map_err(HttpError::Ca)?;
+    }
+    if let Auth::Client(client) = &settings.auth {
+        if client.url.variables().next().is_some() {
+            let text = "url: holds a variable; write it out".to_owned();
+            return Err(HttpError::Token(text));
+        }
+        check_host(&client.url).map_err(|e| HttpError::Token(e.to_string()))?;
+    }
     check_host(&settings.url)
+}
+
+fn has(settings: &Settings, wanted: Variable) -> bool {
+    templates(settings).any(|t| t.variables().any(|v| v == wanted))
 }
 
 /// An address in the URL is meant, when it is written so that everyone reads the same one.
@@ -253,6 +347,10 @@ pub(super) fn secrets(settings: &Settings) -> Vec<String> {
         Auth::Basic { password, .. } => vec![password.expose().to_owned()],
         Auth::Bearer(token) => vec![token.expose().to_owned()],
         Auth::Header { value, .. } => vec![value.expose().to_owned()],
+        Auth::Client(client) => {
+            let secret = client.secret.expose();
+            vec![secret.to_owned(), token::coded(secret)]
+        }
     };
     secrets.extend(
         settings

@@ -175,7 +175,7 @@ fn an_outcome_becomes_a_state() {
 
 #[test]
 fn an_unknown_outcome_is_repeated_as_the_admin_chose() {
-    use OnUnknown::{Report, RetryOnce, RetryUntilExpiry};
+    use OnUnknown::{Repeat, Report, RetryOnce, RetryUntilExpiry};
     for (class, policy, unknowns, now, expected) in [
         (Class::Normal, Report, 1, 100, "u unknown tell Unknown"),
         (Class::Normal, RetryOnce, 1, 100, "q queued in 0"),
@@ -197,6 +197,8 @@ fn an_unknown_outcome_is_repeated_as_the_admin_chose() {
             100,
             "u unknown tell Unknown",
         ),
+        (Class::Bulk, Repeat, 3, 100, "q queued in 60"),
+        (Class::Normal, Repeat, 9, 432_000, "u unknown tell Unknown"),
     ] {
         let mut message = message("u");
         message.class = class;

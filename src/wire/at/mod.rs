@@ -312,7 +312,7 @@ impl Core for At {
             Command::Pin(pin) => self.enter_pin(pin, now),
             Command::Send(sending) => self.take(sending, now),
             Command::Kept(place) => self.kept(place, now),
-            Command::NotKept(place) => self.not_kept(place),
+            Command::NotKept(place) => self.not_kept(place, now),
             Command::Ussd(code) => self.wish(code, now),
             Command::UssdEnd => self.end_inquiry(now),
             Command::Finish => self.refuse_waiting("the gateway is being stopped"),

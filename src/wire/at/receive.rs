@@ -2,7 +2,9 @@
 //! kept (durability W9, W10).
 //!
 //! An SMS stays in the modem until the owner says that it is durable. The same octets at the same
-//! place are handed over once; a deletion that failed is tried again after the next listing. Octets
+//! place are handed over once; a deletion that failed is tried again after the next listing. A place is
+//! handed over again only when the owner has spoken of it: its word on what was there before, on this
+//! SIM or another, deletes nothing that came after. Octets
 //! that are not as many as the modem announced were hurt on the line, or are so in the storage: they
 //! are read once more, and handed over when they come the same again. What the network itself waits
 //! to hear of is acknowledged in its time, or not at all: then it comes again.
@@ -35,6 +37,8 @@ pub(super) enum Chore {
 struct Held {
     pdu: Vec<u8>,
     kept: bool,
+    /// It may not be there any more: the owner's word on it is waited for, and is of nothing else.
+    stale: bool,
 }
 
 /// What is known of what arrived.
@@ -73,13 +77,23 @@ impl Arrivals {
         }
     }
 
-    /// Numbers of what came without storage go on: an old word must not be taken for a new one.
+    /// Numbers of what came without storage go on, and places that the owner has not spoken of stay
+    /// known: an old word must not be taken for a new one.
     pub(super) fn forget(&mut self) {
         let (direct, at) = (self.direct, self.direct_at);
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|_, held| !held.kept);
+        held.values_mut().for_each(|held| held.stale = true);
         *self = Self {
             direct,
+            held,
             ..Self::new(at)
         };
+    }
+
+    /// The line is opened anew: nobody will speak of what was handed over before.
+    pub(super) fn let_go(&mut self) {
+        self.held.clear();
     }
 
     pub(super) fn to_read(&self) -> Option<(Memory, u16)> {
@@ -195,9 +209,11 @@ impl At {
             let there = |index: &u16| {
                 listed.iter().any(|l| l.index == *index) || answer.broken.contains(index)
             };
-            self.arrivals
-                .held
-                .retain(|(m, index), _| *m != memory || there(index));
+            self.arrivals.held.retain(|(m, index), held| {
+                let gone = *m == memory && !there(index);
+                held.stale |= gone;
+                !gone || !held.kept
+            });
         }
         // What was listed before an error is as good.
         for listed in listed {
@@ -275,20 +291,25 @@ impl At {
     }
 
     fn found_stored(&mut self, memory: Memory, index: u16, pdu: Vec<u8>) {
-        match self.arrivals.held.get(&(memory, index)) {
+        let delete = Chore::Delete(memory, index);
+        match self.arrivals.held.get_mut(&(memory, index)) {
             Some(held) if held.pdu == pdu && held.kept => {
                 // It may have been kept while this was listed. Deleted twice, the second time would hit
                 // what the network put into the free place meanwhile.
-                let delete = Chore::Delete(memory, index);
                 if !self.chores.contains(&delete) {
                     self.chores.push_back(delete);
                 }
             }
-            Some(held) if held.pdu == pdu => {}
+            Some(held) if held.pdu == pdu => held.stale = false,
+            // Handed over when the owner has spoken of what was there before.
+            Some(held) if !held.kept => held.stale = true,
             _ => {
+                // What was to be deleted is gone already.
+                self.chores.retain(|chore| *chore != delete);
                 let held = Held {
                     pdu: pdu.clone(),
                     kept: false,
+                    stale: false,
                 };
                 self.arrivals.held.insert((memory, index), held);
                 let place = Place::Stored(memory, index);
@@ -306,6 +327,7 @@ impl At {
             Place::Direct(_) if self.acknowledges => self.notify_again = true,
             Place::Direct(_) => {}
             Place::Stored(memory, index) => match self.arrivals.held.get_mut(&(memory, index)) {
+                Some(held) if held.stale => self.look_again(memory, index),
                 Some(held) if !held.kept => {
                     held.kept = true;
                     self.chores.push_back(Chore::Delete(memory, index));
@@ -318,14 +340,29 @@ impl At {
         }
     }
 
-    pub(super) fn not_kept(&mut self, place: Place) {
+    pub(super) fn not_kept(&mut self, place: Place, now: Instant) {
         match place {
             // Without our word the network sends it again, and the modem stops to hand such on. To
             // refuse it (AT+CNMA=2) would be an answer, after which some networks send it no more.
             Place::Direct(_) => self.notify_again |= self.acknowledges,
             Place::Stored(memory, index) => {
-                self.arrivals.held.remove(&(memory, index));
+                let held = self.arrivals.held.remove(&(memory, index));
+                if held.is_some_and(|held| held.stale) {
+                    self.look_again(memory, index);
+                }
             }
+        }
+        if self.is_idle() {
+            self.go_on(now);
+        }
+    }
+
+    /// The owner has spoken of what was at that place: what is there now can be handed over.
+    fn look_again(&mut self, memory: Memory, index: u16) {
+        self.arrivals.held.remove(&(memory, index));
+        // Before that, the first listing is still to come.
+        if self.is_started() {
+            self.due.insert(memory);
         }
     }
 

@@ -63,6 +63,7 @@ impl At {
     /// The line is open.
     pub(super) fn open(&mut self, now: Instant) {
         self.lose("the line was opened anew");
+        self.arrivals.let_go();
         self.doubts.clear();
         self.talk.doubt(None);
         let restarted = self.troubles.restarted;

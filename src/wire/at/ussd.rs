@@ -39,12 +39,22 @@ impl Code {
                 "a USSD code is up to {MAX_CODE} digits, letters, * and #, such as *100#"
             ));
         }
-        match Self::FORBIDDEN.iter().find(|code| text.starts_with(**code)) {
+        match Self::forbidden(text) {
             Some(code) => Err(format!(
                 "{code}… changes a PIN, and wrong ones lock the SIM: do that in a phone"
             )),
             None => Ok(Self(text.to_owned())),
         }
+    }
+
+    /// It would change or unblock a PIN.
+    pub fn changes_pin(text: &str) -> bool {
+        Self::forbidden(text).is_some()
+    }
+
+    fn forbidden(text: &str) -> Option<&'static str> {
+        let mut all = Self::FORBIDDEN.iter().copied();
+        all.find(|code| text.starts_with(code))
     }
 
     /// It.

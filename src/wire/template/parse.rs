@@ -4,12 +4,12 @@
 //! URL encoding and stay; else, but in a URL or a form, `%%` is one `%`; else it is an error.
 
 use super::{
-    Charset, Coding, Escape, Field, Kind, MAX_TEMPLATE, Piece, Position, Template, TemplateError,
-    Variable,
+    Charset, Coding, Escape, Field, Format, Kind, MAX_TEMPLATE, Piece, Position, Template,
+    TemplateError, Variable,
 };
 
 /// The attributes, for the error that lists them.
-const ATTRIBUTES: [&str; 11] = [
+const ATTRIBUTES: [&str; 12] = [
     "hex",
     "b64",
     "len",
@@ -21,6 +21,7 @@ const ATTRIBUTES: [&str; 11] = [
     "value=",
     "interprefix=",
     "json",
+    "xml",
 ];
 
 impl Template {
@@ -149,6 +150,7 @@ impl Parser<'_> {
             charset: None,
             len: false,
             coding: None,
+            format: None,
             suffix: String::new(),
             escape: self.scanner.escape(start, variable)?,
         };
@@ -170,10 +172,11 @@ impl Parser<'_> {
             field.coding = field.coding.or(Some(Coding::Hex));
         }
         let octets = field.charset.is_some_and(|charset| !charset.is_utf8());
-        let only_text = matches!(
-            field.escape,
-            Escape::JsonString | Escape::JsonValue | Escape::Xml
-        );
+        let only_text = field.format.is_some()
+            || matches!(
+                field.escape,
+                Escape::JsonString | Escape::JsonValue | Escape::Xml
+            );
         if octets && only_text && field.coding.is_none() {
             let what = "octets of another charset cannot stand in JSON or XML";
             return Err(error(start, what, "add ;hex or ;b64"));
@@ -227,11 +230,15 @@ impl Parser<'_> {
                 let what = format!("interprefix does not apply to {}", field.variable.name());
                 return Err(error(at, what, "use it as %number;interprefix=00%"));
             }
+            // That is what stands there anyway.
             ("json", None) if field.escape == Escape::JsonValue => {}
-            ("json", None) => {
-                let instead = "use it in a JSON body, without quotes around the variable";
-                return Err(error(at, "json does not apply here", instead));
+            ("xml", None) if field.escape == Escape::Xml => {}
+            ("json", None) if field.escape == Escape::JsonString => {
+                let instead = "leave out json, or the quotes around the variable";
+                return Err(error(at, "json within a JSON string", instead));
             }
+            ("json", None) => self.format(at, field, Format::Json)?,
+            ("xml", None) => self.format(at, field, Format::Xml)?,
             _ => {
                 let shown: String = attribute.chars().take(40).collect();
                 let instead = format!("known are {}", ATTRIBUTES.join(", "));
@@ -248,6 +255,17 @@ impl Parser<'_> {
                 at,
                 "the value is coded twice",
                 "write one of hex and b64",
+            )),
+        }
+    }
+
+    fn format(&self, at: usize, field: &mut Field, format: Format) -> Result<(), TemplateError> {
+        match field.format.replace(format) {
+            None => Ok(()),
+            Some(_) => Err(error(
+                at,
+                "the value is written in two formats",
+                "write one of json and xml",
             )),
         }
     }

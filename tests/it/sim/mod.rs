@@ -8,3 +8,4 @@ pub mod mta;
 pub mod product;
 pub mod provider;
 pub mod smtp_sink;
+pub mod tls;

@@ -128,6 +128,11 @@ impl Provider {
         }
     }
 
+    /// These answers, one after the other.
+    pub async fn each(answers: Vec<Answer>) -> Self {
+        Self::start(Options { answers }).await
+    }
+
     pub async fn answering(answer: Answer) -> Self {
         Self::start(Options {
             answers: vec![answer],
