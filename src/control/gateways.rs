@@ -82,13 +82,14 @@ fn state(
 ) -> (&'static str, Option<String>) {
     let limit = |used, limit| limit != 0 && used >= limit;
     match status {
-        Status::Up if limit(today, common.limits.day) => {
+        Status::Up | Status::Trying(_) if limit(today, common.limits.day) => {
             ("limit", Some("the daily limit is used up".to_owned()))
         }
-        Status::Up if limit(month, common.limits.month) => {
+        Status::Up | Status::Trying(_) if limit(month, common.limits.month) => {
             ("limit", Some("the monthly limit is used up".to_owned()))
         }
         Status::Up => ("up", None),
+        Status::Trying(reason) => ("trying", Some(reason.clone())),
         Status::Down(reason) => ("down", Some(reason.clone())),
         Status::Parked(reason) => ("parked", Some(reason.clone())),
     }

@@ -394,6 +394,8 @@ pub enum Status {
     Down(String),
     /// It does not, and waits for a human.
     Parked(String),
+    /// It was down or parked for this reason, and takes one submission, which will tell whether it still is.
+    Trying(String),
 }
 
 /// Writes down how the gateway `id` does, and logs it when that is news: the one place that does.
@@ -408,6 +410,7 @@ fn become_(id: &str, status: &watch::Sender<Status>, now: Status) {
         Status::Up => tracing::info!(gw = id, event = "up"),
         Status::Down(reason) => tracing::warn!(gw = id, reason, event = "down"),
         Status::Parked(reason) => tracing::warn!(gw = id, reason, event = "parked"),
+        Status::Trying(reason) => tracing::info!(gw = id, reason, event = "trying"),
     }
 }
 

@@ -118,11 +118,13 @@ impl Alarms {
                     self.over(id, Concern::Down).await;
                 }
                 Status::Parked(reason) => self.raise(id, Concern::Parked, &reason).await,
+                // Whether that is over is not known yet.
+                Status::Trying(_) => {}
                 Status::Down(_) => {
                     let long = tokio::time::timeout(DOWN, status.wait_for(|now| !is_down(now)));
                     if long.await.is_err() {
                         let reason = match &*status.borrow_and_update() {
-                            Status::Down(reason) => reason.clone(),
+                            Status::Down(reason) | Status::Trying(reason) => reason.clone(),
                             _ => continue,
                         };
                         let text = format!("it has been down for ten minutes: {reason}");
@@ -151,8 +153,9 @@ impl Alarms {
     }
 }
 
+/// A try now and then does not make it up.
 fn is_down(status: &Status) -> bool {
-    matches!(status, Status::Down(_))
+    matches!(status, Status::Down(_) | Status::Trying(_))
 }
 
 fn key(gateway: &str, concern: Concern) -> String {

@@ -35,21 +35,23 @@ impl Lane {
         self.gateway.common()
     }
 
-    fn is_up(&self) -> bool {
-        *self.gateway.status().borrow() == Status::Up
+    /// So many submissions it takes at a time.
+    fn window(&self) -> usize {
+        match &*self.gateway.status().borrow() {
+            Status::Up => self.common().window,
+            Status::Trying(_) => 1,
+            Status::Down(_) | Status::Parked(_) => 0,
+        }
     }
 
     /// Up, and its limit is not used up.
     pub(super) fn is_usable(&self, now: jiff::Timestamp) -> bool {
-        self.is_up() && !self.limit.is_used_up(&*self.gateway, now)
+        self.window() > 0 && !self.limit.is_used_up(&*self.gateway, now)
     }
 
     pub(super) fn room(&self, now: jiff::Timestamp) -> usize {
         match self.is_usable(now) {
-            true => self
-                .common()
-                .window
-                .saturating_sub(self.load.load(Ordering::Relaxed)),
+            true => (self.window()).saturating_sub(self.load.load(Ordering::Relaxed)),
             false => 0,
         }
     }

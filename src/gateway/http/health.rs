@@ -92,7 +92,7 @@ impl Health {
 
     /// Until when it rests, when it does.
     pub(super) fn until(&self) -> Option<Instant> {
-        let resting = *self.status.borrow() != Status::Up;
+        let resting = matches!(&*self.status.borrow(), Status::Down(_) | Status::Parked(_));
         self.state().until.filter(|_| resting)
     }
 
@@ -177,7 +177,7 @@ impl Health {
         }
     }
 
-    /// Up, when it has rested; but the next failure is one too many.
+    /// Tries, when it has rested: the next failure is one too many.
     pub(super) fn try_again(&self, now: Instant) {
         let mut state = self.state();
         if state.until.is_none_or(|until| until > now) {
@@ -187,7 +187,11 @@ impl Health {
         state.unsure = true;
         state.until = None;
         drop(state);
-        become_(&self.id, &self.status, Status::Up);
+        let reason = match &*self.status.borrow() {
+            Status::Down(reason) | Status::Parked(reason) => reason.clone(),
+            Status::Up | Status::Trying(_) => return,
+        };
+        become_(&self.id, &self.status, Status::Trying(reason));
     }
 }
 
@@ -298,7 +302,7 @@ mod tests {
         health.pass(3599);
         health.check(parked(), Some(1));
         health.pass(1);
-        health.check(Status::Up, None);
+        health.check(Status::Trying("401".to_owned()), None);
         health.note(&link(), Sign::Answered);
         health.check(parked(), Some(3600));
         health.note(&Outcome::Accepted(None), Sign::Answered);
@@ -320,9 +324,12 @@ mod tests {
             health.note(&later(), Sign::Unable);
             health.check(down(), Some(seconds));
             health.pass(seconds);
-            health.check(Status::Up, None);
+            health.check(Status::Trying("refused".to_owned()), None);
         }
+        health.note(&Outcome::Unknown(String::new()), Sign::Answered);
+        health.check(Status::Trying("refused".to_owned()), None);
         health.note(&Outcome::Accepted(None), Sign::Answered);
+        health.check(Status::Up, None);
         for _ in 0..3 {
             health.note(&later(), Sign::Unable);
         }
@@ -354,7 +361,8 @@ mod tests {
         health.note(&Outcome::Accepted(None), Sign::Answered);
         health.check(asks(3600), Some(3600));
         health.pass(3600);
-        health.check(Status::Up, None);
+        let tries = Status::Trying("the provider asks us to wait 3600 s".to_owned());
+        health.check(tries, None);
     }
 
     /// So many may send at the same time.
