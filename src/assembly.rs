@@ -351,11 +351,7 @@ impl Parts {
         let hook = |gateway: &GatewaySettings| match gateway {
             GatewaySettings::Http(http) if http.common.active => Some((
                 http.common.id.clone(),
-                HookSettings {
-                    secret: http.secret.clone(),
-                    number: http.common.number.clone(),
-                    fields: http.hook.clone(),
-                },
+                HookSettings::new(http, settings.web.public_url.as_deref()),
             )),
             _ => None,
         };
@@ -368,6 +364,7 @@ impl Parts {
             admins: settings.web.admins.clone().into_iter().collect(),
             compat_icewarp: settings.web.compat_icewarp,
             public_url: settings.web.public_url.clone(),
+            trusted_proxies: settings.web.trusted_proxies.clone(),
             ready: Arc::new(ready),
             world,
         }

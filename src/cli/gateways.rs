@@ -1,4 +1,4 @@
-//! `sms-milter gateways list|accept`.
+//! `sms-milter gateways list|accept|presets`.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Failure, Json, ask, print};
+use super::{Failure, Json, ask, presets, print};
 use crate::config;
 use crate::control::Request;
 
@@ -29,14 +29,20 @@ enum GatewaysCommand {
         /// The gateway's id
         id: String,
     },
+    /// Show the providers that are known, what each needs, and what to write
+    Presets {
+        /// Show this one in full
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// Does it.
 pub async fn run(path: &Path, args: &GatewaysArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let settings = config::load(path)?;
     match &args.command {
         GatewaysCommand::List { json } => {
-            let mut lines = ask(settings, Request::Gateways).await?;
+            let mut lines = ask(config::load(path)?, Request::Gateways).await?;
             if !json.json {
                 lines.iter_mut().for_each(shorten);
             }
@@ -56,10 +62,11 @@ pub async fn run(path: &Path, args: &GatewaysArgs, out: &mut dyn Write) -> Resul
             print(out, *json, &lines, &columns)
         }
         GatewaysCommand::Accept { id } => {
-            ask(settings, Request::AcceptSim { id: id.clone() }).await?;
+            ask(config::load(path)?, Request::AcceptSim { id: id.clone() }).await?;
             writeln!(out, "{id} takes the SIM that is there now, within a minute")?;
             Ok(())
         }
+        GatewaysCommand::Presets { name, json } => presets::run(name.as_deref(), *json, out),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod gateways;
 pub mod modem;
 pub mod pdu;
 pub mod phone;
+pub mod presets;
 pub mod queue;
 pub mod send;
 mod special;

@@ -42,7 +42,7 @@ impl Kind {
 /// Which of the keys that not all gateways have are there, and whose they are.
 fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
     use Kind::{Http, Modem};
-    let all: [(&'static str, bool, &'static [Kind]); 32] = [
+    let all: [(&'static str, bool, &'static [Kind]); 39] = [
         ("device", raw.device.is_some(), &[Modem]),
         ("baud", raw.baud.is_some(), &[Modem]),
         ("pin", raw.pin.is_some(), &[Modem]),
@@ -75,6 +75,13 @@ fn special(raw: &raw::Gateway) -> Vec<(&'static str, &'static [Kind])> {
         ("preset", raw.preset.is_some(), &[Http]),
         ("account", raw.account.is_some(), &[Http]),
         ("token", raw.token.is_some(), &[Http]),
+        ("api", raw.api.is_some(), &[Http]),
+        ("api_id", raw.api_id.is_some(), &[Http]),
+        ("channel", raw.channel.is_some(), &[Http]),
+        ("throttle", raw.throttle.is_some(), &[Http]),
+        ("signing_key", raw.signing_key.is_some(), &[Http]),
+        ("signature", raw.signature.is_some(), &[Http]),
+        ("allow_from", raw.allow_from.is_some(), &[Http]),
     ];
     all.into_iter()
         .filter(|(_, there, _)| *there)

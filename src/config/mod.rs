@@ -16,6 +16,7 @@ mod people;
 mod places;
 mod problems;
 mod providers;
+mod pushes;
 mod raw;
 mod read;
 mod rules;
@@ -31,7 +32,7 @@ pub use problems::Errors;
 use self::people::Surroundings;
 use self::problems::At;
 use self::scalars::Judge;
-use crate::access::{self, Access, destinations::Destinations};
+use crate::access::{self, Access, Network, destinations::Destinations};
 use crate::gateway::Common;
 use crate::mail::{address, inject, report::Letterhead, text};
 use crate::outbound::plan::{Overflow, Planner};
@@ -114,6 +115,8 @@ pub struct Web {
     pub listen: std::net::SocketAddr,
     /// How the world sees it.
     pub public_url: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// `/sms/deliver.html` is open.
     pub compat_icewarp: bool,
     /// Name → PHC hash.
@@ -253,6 +256,8 @@ impl Judge<'_> {
         let languages = self.languages(&root, raw.text.as_ref());
         let queue = self.queue(&root, raw.queue.as_ref());
         self.limits(&root, raw.limits.as_ref());
+        let web = self.web(&root, raw.web.as_ref());
+        self.public_url.clone_from(&web.public_url);
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
         let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids);
@@ -263,7 +268,6 @@ impl Judge<'_> {
         let milter = self.milter(&root, raw.milter.as_ref());
         let path = self.store(&root, raw.store.as_deref());
         let control = self.control(&root, raw.control.as_deref(), &path);
-        let web = self.web(&root, raw.web.as_ref());
         let log = self.log(&root, raw.log.as_ref());
         self.secrets_at_home();
         self.own_places(&root, milter.as_ref(), &web, &control, inject.as_ref());

@@ -73,9 +73,12 @@ impl Judge<'_> {
         let aliases = self.payers(&at.key("aliases"), raw, around.region);
         let users = users.map_or(&[][..], Vec::as_slice);
         let users = self.users(&root.key("users"), users, &defaults, &domains, around);
+        let loopback = Several(vec!["127.0.0.0/8".into(), "::1".into()]);
         Settings {
-            trusted_networks: self
-                .networks(&at.key("trusted_networks"), raw.trusted_networks.as_ref()),
+            trusted_networks: self.networks(
+                &at.key("trusted_networks"),
+                Some(raw.trusted_networks.as_ref().unwrap_or(&loopback)),
+            ),
             timezone: self.timezone(&at.key("timezone"), raw.timezone.as_deref()),
             defaults,
             domains,
@@ -86,10 +89,10 @@ impl Judge<'_> {
         }
     }
 
-    fn networks(&mut self, at: &At, raw: Option<&Several>) -> Vec<Network> {
-        let loopback = Several(vec!["127.0.0.0/8".into(), "::1".into()]);
+    /// Addresses with or without a prefix length; none when the key is not there.
+    pub fn networks(&mut self, at: &At, raw: Option<&Several>) -> Vec<Network> {
         let mut networks = Vec::new();
-        for (i, text) in raw.unwrap_or(&loopback).0.iter().enumerate() {
+        for (i, text) in raw.map_or(&[][..], |raw| &raw.0).iter().enumerate() {
             match Network::parse(text) {
                 Some(network) => networks.push(network),
                 None => self.wrong(

@@ -109,6 +109,8 @@ impl Judge<'_> {
                 .public_url
                 .as_deref()
                 .and_then(|url| self.public_url(&at.key("public_url"), url)),
+            trusted_proxies: self
+                .networks(&at.key("trusted_proxies"), raw.trusted_proxies.as_ref()),
             compat_icewarp: self.compat(&at.key("compat"), raw.compat.as_ref()),
             admins: self.admins(&at.key("admins"), raw),
         }

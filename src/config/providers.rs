@@ -35,11 +35,15 @@ impl Judge<'_> {
 
     /// A gateway of type `http`.
     pub fn provider(&mut self, at: &At, raw: &raw::Gateway, common: Common) -> Option<Settings> {
+        let secret = raw.secret.as_ref();
+        let secret = secret.map(|secret| self.secret(&at.key("secret"), secret));
         let settings = match &raw.preset {
-            Some(name) => self.by_preset(at, raw, name, common),
+            Some(name) => self.by_preset(at, raw, name, common, secret.as_ref()),
             None => self.by_keys(at, raw, common),
         };
         let mut settings = settings?;
+        settings.secret = secret;
+        self.pushes(at, raw, &mut settings);
         settings.timeout = self.duration(&at.key("timeout"), &raw.timeout, DEFAULT_TIMEOUT);
         settings.connect_timeout = self.duration(
             &at.key("connect_timeout"),
@@ -60,10 +64,6 @@ impl Judge<'_> {
             .ca
             .as_ref()
             .and_then(|path| self.pem(&at.key("ca"), path));
-        settings.secret = raw
-            .secret
-            .as_ref()
-            .map(|secret| self.secret(&at.key("secret"), secret));
         settings.allow_private = raw.allow_private.unwrap_or(false);
         settings.common.carries = settings.carries();
         self.whole(at, &settings);
@@ -116,14 +116,23 @@ impl Judge<'_> {
         raw: &raw::Gateway,
         name: &str,
         common: Common,
+        secret: Option<&Secret>,
     ) -> Option<Settings> {
         let here = at.key("preset");
         let Some(preset) = Preset::find(name) else {
             let known: Vec<_> = Preset::names().collect();
-            let text = format!(
-                "is not in this version of sms-milter; write {}, or url and the rest",
-                known.join(", ")
-            );
+            let likely = known
+                .iter()
+                .map(|known| (strsim::jaro_winkler(known, name), known))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|(likeness, _)| *likeness >= 0.8);
+            let text = match likely {
+                Some((_, known)) => format!("is no preset; did you mean {known}?"),
+                None => format!(
+                    "is not in this version of sms-milter; write {}, or url and the rest",
+                    known.join(", ")
+                ),
+            };
             self.wrong(&here, name, text);
             return None;
         };
@@ -137,6 +146,7 @@ impl Judge<'_> {
             ("success", raw.success.is_some()),
             ("park", raw.park.is_some()),
             ("permanent", raw.permanent.is_some()),
+            ("throttle", raw.throttle.is_some()),
             ("temporary", raw.temporary.is_some()),
             ("message_id", raw.message_id.is_some()),
             ("idempotency", raw.idempotency.is_some()),
@@ -149,17 +159,9 @@ impl Judge<'_> {
             }
         }
         let before = self.errors.len();
-        let mut keys = BTreeMap::new();
-        if let Some(account) = &raw.account {
-            keys.insert("account".to_owned(), Secret::new(account.0.clone()));
-        }
-        if let Some(api) = &raw.api {
-            keys.insert("api".to_owned(), Secret::new(api.clone()));
-        }
-        if let Some(token) = &raw.token {
-            keys.insert("token".to_owned(), self.secret(&at.key("token"), token));
-        }
-        match preset.settings(common, &keys) {
+        let keys = self.preset_keys(at, raw, preset);
+        let hook = self.hook_url(&common.id, secret);
+        match preset.settings(common, &keys, hook.as_deref()) {
             Ok(settings) => return Some(settings),
             // What is wrong with a secret or the number has been said.
             Err(_) if self.errors.len() > before => {}
@@ -176,11 +178,51 @@ impl Judge<'_> {
         None
     }
 
+    /// What the preset reads of the gateway; what is there and not read is a mistake.
+    fn preset_keys(
+        &mut self,
+        at: &At,
+        raw: &raw::Gateway,
+        preset: &Preset,
+    ) -> BTreeMap<String, Secret> {
+        let spelled = |key: &Option<raw::Spelled>| key.as_ref().map(|key| Secret::new(&key.0[..]));
+        let token = raw.token.as_ref();
+        let token = token.map(|token| self.secret(&at.key("token"), token));
+        let given = [
+            ("account", spelled(&raw.account)),
+            ("api", raw.api.as_deref().map(Secret::from)),
+            ("api_id", spelled(&raw.api_id)),
+            ("channel", spelled(&raw.channel)),
+            ("token", token),
+        ];
+        let read: Vec<&str> = preset.keys().iter().map(|key| &key.name[..]).collect();
+        let mut keys = BTreeMap::new();
+        for (name, value) in given {
+            match value {
+                Some(value) if read.contains(&name) => {
+                    keys.insert(name.to_owned(), value);
+                }
+                Some(_) => self.errors.add(
+                    &at.key(name),
+                    format!(
+                        "is nothing that preset {} reads; it reads {}; remove it",
+                        preset.name(),
+                        read.join(", ")
+                    ),
+                ),
+                None => {}
+            }
+        }
+        keys
+    }
+
     fn by_keys(&mut self, at: &At, raw: &raw::Gateway, common: Common) -> Option<Settings> {
         for (key, there) in [
             ("account", raw.account.is_some()),
             ("token", raw.token.is_some()),
             ("api", raw.api.is_some()),
+            ("api_id", raw.api_id.is_some()),
+            ("channel", raw.channel.is_some()),
         ] {
             if there {
                 self.errors.add(
@@ -207,6 +249,7 @@ impl Judge<'_> {
             success: self.answer(&at.key("success"), raw.success.as_ref()),
             park: self.answer(&at.key("park"), raw.park.as_ref()),
             permanent: self.answer(&at.key("permanent"), raw.permanent.as_ref()),
+            throttle: self.answer(&at.key("throttle"), raw.throttle.as_ref()),
             temporary: self.answer(&at.key("temporary"), raw.temporary.as_ref()),
             message_id: self.message_id(&at.key("message_id"), raw.message_id.as_ref()),
         };
@@ -307,7 +350,7 @@ impl Judge<'_> {
     }
 
     /// RFC 9110 §5.6.2: a token.
-    fn header_name(&mut self, at: &At, name: &str) {
+    pub(super) fn header_name(&mut self, at: &At, name: &str) {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if name.is_empty() || name.len() > 128 || !name.bytes().all(fits) {
             self.wrong(at, name, "is not a header's name; write one like X-Account");

@@ -112,6 +112,87 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// One secret or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets(pub Vec<Secret>);
+
+impl<'de> Deserialize<'de> for Secrets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::IntoDeserializer;
+        use serde::de::value::MapAccessDeserializer;
+        struct AsSecrets;
+        impl<'de> Visitor<'de> for AsSecrets {
+            type Value = Secrets;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a secret or a list of them")
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Secrets, E> {
+                Secret::deserialize(v.into_deserializer()).map(|one| Secrets(vec![one]))
+            }
+            // serde's own complaints would repeat the value.
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Secrets, E> {
+                Err(E::custom(QUOTE))
+            }
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Secrets, E> {
+                Err(E::custom(QUOTE))
+            }
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Secrets, E> {
+                Err(E::custom(QUOTE))
+            }
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Secrets, E> {
+                Err(E::custom(QUOTE))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secrets, A::Error> {
+                let one = Secret::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Secrets(vec![one]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<Secrets, A::Error> {
+                let mut all = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    all.push(one);
+                }
+                Ok(Secrets(all))
+            }
+        }
+        deserializer.deserialize_any(AsSecrets)
+    }
+}
+
+/// How pushes are signed: a name, or what it is.
+#[derive(Clone, Debug)]
+pub enum Signature {
+    /// `none`, `standard-webhooks`, or a method of the preset's.
+    Named(String),
+    /// A digest in a header.
+    Header(Box<HeaderSignature>),
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::value::MapAccessDeserializer;
+        struct AsSignature;
+        impl<'de> Visitor<'de> for AsSignature {
+            type Value = Signature;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "none, standard-webhooks, or { header: X-Signature, over: timestamp+body, … }",
+                )
+            }
+            fn visit_str<E: Error>(self, v: &str) -> Result<Signature, E> {
+                Ok(Signature::Named(v.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Signature, A::Error> {
+                let map = MapAccessDeserializer::new(map);
+                HeaderSignature::deserialize(map).map(|header| Signature::Header(Box::new(header)))
+            }
+        }
+        deserializer.deserialize_any(AsSignature)
+    }
+}
+
 /// One or several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Several(pub Vec<String>);
@@ -261,12 +342,19 @@ shape! { /// `gateways[]`, the keys of all types together: which may stand where
         content_type: String, auth: Auth, success: Answer, permanent: Answer, temporary: Answer,
         park: Answer, message_id: MessageId, idempotency: String, connect_timeout: Spelled,
         client_cert: String, ca: String, secret: Secret, allow_private: bool, preset: String,
-        account: Spelled, token: Secret, api: String,
+        throttle: Answer, account: Spelled, token: Secret, api: String, api_id: Spelled, channel: Spelled,
+        signing_key: Secrets, signature: Signature, allow_from: Several,
         hours: serde_yaml::Value, encodings: serde_yaml::Value, receipts: String, retries: serde_yaml::Value,
     }
 }
 shape! { /// `gateways[].balance`
     Balance { ussd: String, regex: String, below: f64, every: Spelled }
+}
+shape! { /// `gateways[].signature`
+    HeaderSignature {
+        header: String, prefix: String, algorithm: String, encoding: String, over: String,
+        timestamp: String, id: String, nonce: String, key: String, window: Spelled,
+    }
 }
 shape! { /// `gateways[].auth`
     Auth { basic: Basic, bearer: Secret, header: HeaderAuth, oauth2: OAuth2 }
@@ -338,7 +426,7 @@ shape! { /// `mail`
     Mail { inject: String, envelope_from: String, from: String, admin: String, language: String }
 }
 shape! { /// `web`
-    Web { listen: String, public_url: String, compat: Several, admins: BTreeMap<String, String> }
+    Web { listen: String, public_url: String, trusted_proxies: Several, compat: Several, admins: BTreeMap<String, String> }
 }
 shape! { /// `log`
     Log { format: String, level: String, mask_digits: usize, sent_csv: String, received_csv: String }

@@ -37,6 +37,8 @@ pub(super) struct Judge<'a> {
     pub base: &'a Path,
     /// Some secret is written in the configuration itself.
     pub literal_secret: bool,
+    /// `web.public_url`, once it was judged.
+    pub public_url: Option<String>,
 }
 
 impl<'a> Judge<'a> {
@@ -48,6 +50,7 @@ impl<'a> Judge<'a> {
             outside,
             base,
             literal_secret: false,
+            public_url: None,
         }
     }
 

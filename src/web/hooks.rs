@@ -1,38 +1,50 @@
 //! Pushes from providers: received SMS and receipts.
 //!
-//! `/hooks/GATEWAY` takes form, JSON or query with `from`, `text` (required), `to`, `id`, `time`,
-//! `udh`, `binary`; with `status` and `id` it is a receipt. A preset has other names for these. The
-//! gateway's secret comes as bearer token, basic password or `?pass=`. `/sms/deliver.html` is the
-//! classic door: `id` and `pass` are the gateway and its secret, then `number`, `data`, `binary`.
+//! `/hooks/GATEWAY` and `/hooks/GATEWAY/SECRET` take what the gateway's preset says: form, JSON or query, one
+//! thing or several. Without a preset: `from`, `text` (required), `to`, `id`, `time`, `udh`, `binary`; with
+//! `status` and `id` it is a receipt. `/sms/deliver.html` is the classic door: `id` and `pass` are the gateway
+//! and its secret, then `number`, `data`, `binary`. Who may push says `door`; how a signature is read,
+//! `signature`; what a push brings, `read`.
 //!
-//! 200 is said when it is durable (durability W12), 503 when it cannot be made so, 400 with the
-//! field's name when it cannot be understood. A wrong secret, a gateway that takes no pushes and a
-//! gateway that does not exist get the same 403 after the same work. A repeat is kept once.
+//! The provider's own answer is said when all that a push brought is durable (durability W12), 503 when it
+//! cannot be made so, 400 with the field's name when it cannot be understood. Who may not push, a gateway that
+//! takes no pushes and a gateway that does not exist get the same 403 after the same work. A repeat is kept
+//! once.
 //!
 //! Limits: [`MAX_BODY`] octets, `BODY_TIMEOUT` to send them, `KEEP_TIMEOUT` to keep them.
 
+mod door;
 mod fields;
+mod read;
+mod signature;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
-use super::{App, Shared, login};
-use crate::gateway::http::HookFields;
+use super::{App, Shared};
+use crate::access::Network;
+use crate::gateway::http::Settings;
+use crate::gateway::http::hook::{Hook, HookAnswer, Scheme};
 use crate::gateway::{Event, Events};
 use crate::secret::Secret;
 use crate::sms::{Marks, Number};
 use crate::store::{Content, Dedupe, Kept, Received, Report};
-use crate::world::World;
-use fields::{BadField, Coding, Fields, Push};
+pub(super) use door::Doors;
+use door::Guest;
+use fields::{BadField, Fields, Pairs};
+use read::Push;
+use signature::{Proof, Signed};
 
 /// A message of 128 segments, percent-encoded, is 60 KiB at worst.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -47,46 +59,40 @@ const KEEP_TIMEOUT: Duration = Duration::from_secs(10);
 /// tries for more than two days.
 const REPEATS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The same for signatures that prove no time: who recorded one could push it again for ever (threats T47).
+const REPLAYS: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// And so long a byte-identical push is taken for a repeat when nothing else tells (W12).
 const IDENTICAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// A gateway that takes pushes.
 #[derive(Clone, Debug, Default)]
 pub struct HookSettings {
-    /// What they must show; `None`: nothing is good enough.
+    /// What they must show.
     pub secret: Option<Secret>,
+    /// How they must be signed, with any of these keys.
+    pub signature: Option<(Scheme, Vec<Secret>)>,
+    /// From where they must come; empty: from anywhere.
+    pub allow_from: Vec<Network>,
     /// The gateway's own number, for pushes that do not say to whom.
     pub number: Option<Number>,
-    /// What their fields are called.
-    pub fields: HookFields,
+    /// What they are like.
+    pub hook: Hook,
 }
 
-/// What pushes must show, as digests, so that comparing takes the same time for every length.
-pub(super) struct Doors {
-    digests: HashMap<String, [u8; 32]>,
-    /// What an unknown gateway is compared with: nobody can show it.
-    none: [u8; 32],
-}
-
-impl Doors {
-    pub(super) fn new(hooks: &HashMap<String, HookSettings>, world: &World) -> Self {
-        let mut none = [0; 32];
-        world.random.fill(&mut none);
-        let digest = |(id, hook): (&String, &HookSettings)| {
-            let secret = hook.secret.as_ref().map(Secret::expose);
-            let secret = secret.filter(|secret| !secret.is_empty())?;
-            Some((id.clone(), Sha256::digest(secret).into()))
-        };
+impl HookSettings {
+    /// Of a gateway. A signature over our URL is asked for only when we know our URL.
+    pub fn new(gateway: &Settings, public_url: Option<&str>) -> Self {
+        let scheme = gateway.hook.signature.clone();
+        let scheme = scheme.filter(|scheme| public_url.is_some() || !scheme.needs_url());
+        let signature = scheme.map(|scheme| (scheme, gateway.signing_keys.clone()));
         Self {
-            digests: hooks.iter().filter_map(digest).collect(),
-            none,
+            secret: gateway.secret.clone(),
+            signature: signature.filter(|(_, keys)| !keys.is_empty()),
+            allow_from: gateway.allow_from.clone(),
+            number: gateway.common.number.clone(),
+            hook: gateway.hook.clone(),
         }
-    }
-
-    fn open(&self, gateway: &str, shown: &Secret) -> bool {
-        let digest = self.digests.get(gateway).unwrap_or(&self.none);
-        let shown: [u8; 32] = Sha256::digest(shown.expose()).into();
-        shown.ct_eq(digest).into()
     }
 }
 
@@ -130,81 +136,144 @@ impl IntoResponse for Refused {
     }
 }
 
+/// A request, but for its body.
+pub(super) struct Asked {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    peer: SocketAddr,
+}
+
 /// `/hooks/{gateway}`.
 pub(super) async fn push(
     State(shared): App,
     Path(gateway): Path<String>,
-    RawQuery(query): RawQuery,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let query = query.unwrap_or_default();
-    // Asked before the body is read: who may not speak is not listened to.
-    let shown = shown(&headers, &query);
-    if !shared.doors.open(&gateway, &shown) {
-        return Err(Refused::Forbidden);
+    let shown = door::shown(&headers, uri.query().unwrap_or_default());
+    let asked = Asked {
+        method,
+        uri,
+        headers,
+        peer,
+    };
+    pushed(&shared, &gateway, shown, &asked, body).await
+}
+
+/// `/hooks/{gateway}/{secret}`.
+pub(super) async fn push_with_secret(
+    State(shared): App,
+    Path((gateway, secret)): Path<(String, String)>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let asked = Asked {
+        method,
+        uri,
+        headers,
+        peer,
+    };
+    pushed(&shared, &gateway, Secret::new(secret), &asked, body).await
+}
+
+async fn pushed(
+    shared: &Shared,
+    gateway: &str,
+    secret: Secret,
+    asked: &Asked,
+    body: Body,
+) -> Result<Response, Refused> {
+    // Read before anything is asked: how long it takes, and what is said of its length, tells nobody which
+    // gateways there are.
+    let body = collect(body).await?;
+    let query = asked.uri.query().unwrap_or_default();
+    let fields = Fields::read(query, &asked.headers, &body, "pass");
+    let guest = open(
+        shared,
+        gateway,
+        secret.expose().as_bytes(),
+        asked,
+        fields.as_ref().ok(),
+        &body,
+    );
+    let guest = guest.ok_or(Refused::Forbidden)?;
+    let fields = fields?;
+    let brought = read::read(&guest.settings.hook, &fields)?;
+    if brought.is_empty() {
+        tracing::info!(
+            gw = gateway,
+            event = "push-ignored",
+            "it brings neither SMS nor receipt"
+        );
     }
-    let hook = shared.state.hooks.get(&gateway).ok_or(Refused::Forbidden)?;
-    let body = read(body).await?;
-    let fields = Fields::read(&query, &headers, &body, &["pass"])?;
-    let push = fields.push(&hook.fields, Coding::HexOrBase64)?;
-    take(&shared, &gateway, hook, push, fields.raw).await
+    let answer = &guest.settings.hook.answer;
+    take(shared, gateway, &guest, brought, answer).await
 }
 
 /// `/sms/deliver.html`.
 pub(super) async fn deliver(
     State(shared): App,
-    RawQuery(query): RawQuery,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let query = query.unwrap_or_default();
-    let body = read(body).await?;
-    let fields = Fields::read(&query, &headers, &body, &["pass"])?;
-    let gateway = fields.get("id").unwrap_or_default().to_owned();
-    let shown = Secret::new(fields.secret().unwrap_or_default());
-    if !shared.doors.open(&gateway, &shown) {
-        return Err(Refused::Forbidden);
-    }
-    let hook = shared.state.hooks.get(&gateway).ok_or(Refused::Forbidden)?;
-    let push = fields.push(&classic(&hook.fields), Coding::Base64)?;
-    take(&shared, &gateway, hook, push, fields.raw).await
-}
-
-/// The names of the classic door; its answer is the gateway's.
-fn classic(fields: &HookFields) -> HookFields {
-    let name = str::to_owned;
-    HookFields {
-        from: name("number"),
-        text: name("data"),
-        // `id` is the gateway there.
-        id: name("msgid"),
-        answer: fields.answer.clone(),
-        ..HookFields::default()
-    }
-}
-
-/// The secret that a request shows; empty: none.
-fn shown(headers: &HeaderMap, query: &str) -> Secret {
-    let authorization = headers.get(header::AUTHORIZATION);
-    let authorization = authorization.and_then(|value| value.to_str().ok());
-    let bearer = authorization.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-        is_bearer.then(|| Secret::new(token.trim()))
-    });
-    let in_query = || {
-        let pairs = fields::pairs(query.as_bytes()).ok()?;
-        let pass = pairs.into_iter().find(|(name, _)| name == "pass");
-        pass.map(|(_, value)| Secret::new(value))
+    let body = collect(body).await?;
+    let fields = Fields::read(uri.query().unwrap_or_default(), &headers, &body, "pass");
+    let asked = Asked {
+        method,
+        uri,
+        headers,
+        peer,
     };
-    bearer
-        .or_else(|| login::basic(headers).map(|(_, password)| password))
-        .or_else(in_query)
-        .unwrap_or_else(|| Secret::new(""))
+    let known = fields.as_ref().ok();
+    let text = |name: &str| {
+        let found = known.and_then(|fields| fields.body.text(name).or(fields.query.text(name)));
+        found.unwrap_or_default().to_owned()
+    };
+    let gateway = text("id");
+    let secret = known.and_then(Fields::secret).unwrap_or_default();
+    let guest = open(&shared, &gateway, secret, &asked, known, &body);
+    let guest = guest.ok_or(Refused::Forbidden)?;
+    let classic = Hook::classic(guest.settings.hook.answer.clone());
+    let brought = read::read(&classic, &fields?)?;
+    take(&shared, &gateway, &guest, brought, &classic.answer).await
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Refused> {
+fn open<'a>(
+    shared: &'a Shared,
+    gateway: &str,
+    secret: &[u8],
+    asked: &Asked,
+    fields: Option<&Fields>,
+    body: &[u8],
+) -> Option<Guest<'a>> {
+    let none = Pairs::default();
+    let public = shared.state.public_url.as_deref().unwrap_or_default();
+    let path = asked.uri.path_and_query().map_or("/", |path| path.as_str());
+    let signed = Signed {
+        url: &format!("{public}{path}"),
+        is_get: asked.method == Method::GET,
+        headers: &asked.headers,
+        query: fields.map_or(&none, |fields| &fields.query),
+        fields: fields.map_or(&none, |fields| &fields.body),
+        is_json: fields.is_some_and(Fields::is_json),
+        body,
+        now: shared.state.world.now(),
+    };
+    let client = shared.doors.client(asked.peer.ip(), &asked.headers);
+    shared.doors.open(gateway, secret, client, &signed)
+}
+
+async fn collect(body: Body) -> Result<Vec<u8>, Refused> {
     let read = axum::body::to_bytes(body, MAX_BODY);
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(Ok(body)) => Ok(body.to_vec()),
@@ -213,85 +282,115 @@ async fn read(body: Body) -> Result<Vec<u8>, Refused> {
     }
 }
 
-/// Hands a push on and answers it when it is kept.
+/// Hands on what was brought, and answers when all of it is kept.
 async fn take(
     shared: &Shared,
     gateway: &str,
-    hook: &HookSettings,
-    push: Push,
-    raw: Vec<u8>,
+    guest: &Guest<'_>,
+    brought: Vec<Push>,
+    answer: &HookAnswer,
 ) -> Result<Response, Refused> {
     let now = shared.state.world.now();
-    let (kept, answer) = oneshot::channel();
-    let event = match push {
-        Push::Sms(sms) => Event::Received {
-            received: Box::new(Received {
-                gateway: gateway.to_owned(),
-                at: now,
-                dedupe: Some(dedupe(gateway, &sms, &raw, now)),
-                raw,
-                content: Content::Sms {
-                    from: sms.from,
-                    to: sms.to.or_else(|| hook.number.clone()),
-                    text: sms.text,
-                    binary: sms.binary,
-                    concat: sms.concat,
-                    marks: Marks {
-                        udh: sms.udh,
-                        ..Marks::default()
-                    },
-                    sent: sms.time,
-                },
-            }),
-            kept,
-        },
-        Push::Receipt {
-            id,
-            phones,
-            receipt,
-            time,
-        } => Event::Receipt {
-            report: Box::new(Report {
-                gateway: gateway.to_owned(),
-                reference: id,
+    let events = brought.into_iter().enumerate().map(|(index, push)| {
+        let (kept, answer) = oneshot::channel();
+        let event = match push {
+            Push::Sms(sms) => {
+                let proof = guest.proof.as_ref();
+                let dedupe = dedupe(gateway, &sms, proof, index, now);
+                received(gateway, guest.settings, sms, dedupe, now, kept)
+            }
+            Push::Receipt {
+                id,
                 phones,
                 receipt,
-                submitted: None,
-                at: time,
-            }),
-            kept,
-        },
-    };
-    keep(&shared.state.events, event, answer).await?;
-    let (content_type, body) = hook.fields.answer.clone();
-    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
+                time,
+            } => Event::Receipt {
+                report: Box::new(Report {
+                    gateway: gateway.to_owned(),
+                    reference: id,
+                    phones,
+                    receipt,
+                    submitted: None,
+                    at: time,
+                }),
+                kept,
+            },
+        };
+        keep(&shared.state.events, event, answer)
+    });
+    let all = tokio::time::timeout(KEEP_TIMEOUT, try_join_all(events));
+    all.await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or(Refused::NotKept)?;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let content_type = (header::CONTENT_TYPE, answer.content_type.clone());
+    Ok((status, [content_type], answer.body.clone()).into_response())
 }
 
-async fn keep(
-    events: &Events,
-    event: Event,
-    answer: oneshot::Receiver<Kept>,
-) -> Result<Kept, Refused> {
-    let kept = async {
-        events.send(event).await.ok()?;
-        answer.await.ok()
-    };
-    let kept = tokio::time::timeout(KEEP_TIMEOUT, kept).await;
-    kept.ok().flatten().ok_or(Refused::NotKept)
+fn received(
+    gateway: &str,
+    settings: &HookSettings,
+    sms: read::Sms,
+    dedupe: Dedupe,
+    at: Timestamp,
+    kept: oneshot::Sender<Kept>,
+) -> Event {
+    Event::Received {
+        received: Box::new(Received {
+            gateway: gateway.to_owned(),
+            at,
+            dedupe: Some(dedupe),
+            raw: sms.raw,
+            content: Content::Sms {
+                from: sms.from,
+                to: sms.to.or_else(|| settings.number.clone()),
+                text: sms.text,
+                binary: sms.binary,
+                concat: sms.concat,
+                marks: Marks {
+                    udh: sms.udh,
+                    ..Marks::default()
+                },
+                sent: sms.time,
+            },
+        }),
+        kept,
+    }
 }
 
-/// W12: the provider's id; else its time and what it brought; else all of it, for a minute.
-fn dedupe(gateway: &str, sms: &fields::Sms, raw: &[u8], now: Timestamp) -> Dedupe {
+/// `Err`: it is not kept.
+async fn keep(events: &Events, event: Event, answer: oneshot::Receiver<Kept>) -> Result<Kept, ()> {
+    events.send(event).await.map_err(|_| ())?;
+    answer.await.map_err(|_| ())
+}
+
+/// W12: the provider's id; else what the signature says is unique; else its time and what it brought; else
+/// all of it, for a minute.
+fn dedupe(
+    gateway: &str,
+    sms: &read::Sms,
+    proof: Option<&Proof>,
+    index: usize,
+    now: Timestamp,
+) -> Dedupe {
     let time = sms.time.map(|time| time.as_millisecond().to_string());
+    let once = proof.and_then(|proof| proof.once.as_ref());
+    let index = index.to_string();
     // An id is a message's; its parts may share it.
     let part = sms.concat.map_or_else(String::new, |c| {
         format!("{}/{}/{}", c.reference, c.part, c.parts)
     });
     let from = sms.from.to_string();
     let binary = sms.binary.as_deref().unwrap_or_default();
-    let (parts, keep): (Vec<&[u8]>, _) = match (&sms.id, &time) {
-        (Some(id), _) => (vec![b"id", id.as_bytes(), part.as_bytes()], REPEATS),
-        (None, Some(time)) => {
+    let repeats = match proof {
+        Some(Proof { timed: false, .. }) => REPLAYS,
+        _ => REPEATS,
+    };
+    let (parts, keep): (Vec<&[u8]>, _) = match (&sms.id, once, &time) {
+        (Some(id), ..) => (vec![b"id", id.as_bytes(), part.as_bytes()], repeats),
+        (None, Some(once), _) => (vec![b"once", once.as_bytes(), index.as_bytes()], repeats),
+        (None, None, Some(time)) => {
             let (text, time) = (sms.text.as_bytes(), time.as_bytes());
             let parts = vec![
                 b"time",
@@ -301,9 +400,9 @@ fn dedupe(gateway: &str, sms: &fields::Sms, raw: &[u8], now: Timestamp) -> Dedup
                 text,
                 binary,
             ];
-            (parts, REPEATS)
+            (parts, repeats)
         }
-        (None, None) => (vec![b"raw", raw], IDENTICAL),
+        (None, None, None) => (vec![b"raw", &sms.raw], IDENTICAL),
     };
     let mut hash = Sha256::new();
     for part in [b"hook", gateway.as_bytes()].into_iter().chain(parts) {

@@ -2,7 +2,7 @@
 //!
 //! | route | who may | what |
 //! |---|---|---|
-//! | `/hooks/GATEWAY` | who shows the gateway's secret | received SMS and receipts ([`hooks`]) |
+//! | `/hooks/GATEWAY`, `/hooks/GATEWAY/SECRET` | who shows the gateway's secret, signs, or comes from its addresses | received SMS and receipts ([`hooks`]) |
 //! | `/sms/deliver.html` | the same; only with `compat: [icewarp]` | the classic door |
 //! | `/healthz`, `/readyz` | everyone | one word |
 //! | `/`, `/phones/NUMBER/reply` | admins, or this machine (`login`) | the phones of the simulated network |
@@ -27,6 +27,7 @@ use axum::routing::{get, post};
 pub use hooks::HookSettings;
 pub use serve::serve;
 
+use crate::access::Network;
 use crate::gateway::Events;
 use crate::gateway::simulated::Simulated;
 use crate::world::World;
@@ -40,6 +41,8 @@ pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 pub struct WebState {
     /// Gateways that take pushes, by id.
     pub hooks: HashMap<String, HookSettings>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Where what they bring goes.
     pub events: Events,
     /// Simulated networks, for the page.
@@ -66,11 +69,15 @@ struct Shared {
 type App = State<Arc<Shared>>;
 
 /// The routes. They need `ConnectInfo<SocketAddr>` in each request, as [`serve`] puts it there.
-pub fn router(state: WebState) -> Router {
+pub fn router(mut state: WebState) -> Router {
     let classic = state.compat_icewarp;
     let shared = Arc::new(Shared {
         login: Login::new(state.admins.clone(), &state.world),
-        doors: hooks::Doors::new(&state.hooks, &state.world),
+        doors: hooks::Doors::new(
+            std::mem::take(&mut state.hooks),
+            std::mem::take(&mut state.trusted_proxies),
+            &state.world,
+        ),
         state,
     });
     let mut router = Router::new()
@@ -82,6 +89,10 @@ pub fn router(state: WebState) -> Router {
         ))
         .route("/style.css", get(pages::style))
         .route("/hooks/{gateway}", get(hooks::push).post(hooks::push))
+        .route(
+            "/hooks/{gateway}/{secret}",
+            get(hooks::push_with_secret).post(hooks::push_with_secret),
+        )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready));
     if classic {

@@ -99,7 +99,7 @@ async fn twilio_gets_the_request_it_documents() {
     ];
     let keys = keys.map(|(key, value)| (key.to_owned(), Secret::new(value)));
     let preset = Preset::find("twilio").expect("preset");
-    let settings = preset.settings(common(Concatenation::Provider), &BTreeMap::from(keys));
+    let settings = preset.settings(common(Concatenation::Provider), &BTreeMap::from(keys), None);
     let gateway = gateway(settings.expect("settings"));
     let outcome = gateway.submit(whole("Hi +1 & ž\n")).await;
     assert_eq!(outcome, Outcome::Accepted(Some("SM12".to_owned())));
@@ -130,7 +130,8 @@ async fn twilio_refusals() {
         ];
         let keys = keys.map(|(key, value)| (key.to_owned(), Secret::new(value)));
         let preset = Preset::find("twilio").expect("preset");
-        let settings = preset.settings(common(Concatenation::Provider), &BTreeMap::from(keys));
+        let settings =
+            preset.settings(common(Concatenation::Provider), &BTreeMap::from(keys), None);
         let outcome = gateway(settings.expect("settings"))
             .submit(whole("x"))
             .await;

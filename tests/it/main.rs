@@ -22,6 +22,7 @@ mod modem_line;
 mod mta;
 mod path;
 mod pdu_peers;
+mod presets;
 mod receipts;
 mod sharing;
 mod sim;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
 use reqwest::{RequestBuilder, Response};
-use sms_milter::gateway::http::HookFields;
+use sms_milter::access::Network;
+use sms_milter::gateway::http::preset::Preset;
 use sms_milter::gateway::simulated::Simulated;
 use sms_milter::gateway::{Body, Common, Concatenation, Event, Gateway, OnUnknown, Submission};
 use sms_milter::secret::Secret;
@@ -76,17 +77,13 @@ impl Web {
         let hook = |secret: Option<&str>| HookSettings {
             secret: secret.map(Secret::new),
             number: Some(number("+15550002222")),
-            fields: HookFields::default(),
+            ..HookSettings::default()
         };
         let mut twilio = hook(Some(SECRET));
-        twilio.fields = HookFields {
-            from: "From".to_owned(),
-            text: "Body".to_owned(),
-            to: "To".to_owned(),
-            id: "MessageSid".to_owned(),
-            status: "MessageStatus".to_owned(),
-            answer: ("text/xml".to_owned(), "<Response></Response>".to_owned()),
-            ..HookFields::default()
+        twilio.hook = Preset::find("twilio").expect("preset").hook().clone();
+        let from = |network: &str, secret: Option<&str>| HookSettings {
+            allow_from: Network::parse(network).into_iter().collect(),
+            ..hook(secret)
         };
         let not_ready = options.not_ready;
         let state = WebState {
@@ -95,12 +92,16 @@ impl Web {
                 ("mute".to_owned(), hook(None)),
                 ("empty".to_owned(), hook(Some(""))),
                 ("twilio".to_owned(), twilio),
+                ("here".to_owned(), from("127.0.0.0/8", None)),
+                ("away".to_owned(), from("192.0.2.0/24", None)),
+                ("both".to_owned(), from("127.0.0.0/8", Some(SECRET))),
             ]),
             events,
             simulated: vec![Arc::clone(&simulated)],
             admins: options.admins,
             compat_icewarp: options.compat_icewarp,
             public_url: Some("https://sms.example.com".to_owned()),
+            trusted_proxies: Vec::new(),
             ready: Arc::new(move || match not_ready {
                 true => Err("the store is read-only".to_owned()),
                 false => Ok(()),
@@ -282,7 +283,7 @@ async fn receipts() {
     let failed = web.post(
         "/hooks/twilio?pass=s3cret",
         FORM,
-        "MessageSid=SM1&MessageStatus=undelivered&error=30003&To=%2B15551234567&From=%2B15550001111",
+        "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30003&To=%2B15551234567&From=%2B15550001111",
     );
     assert_eq!(
         answer(failed).await,
@@ -297,11 +298,7 @@ async fn receipts() {
         told,
         [
             ("abc", Receipt::Delivered, String::new()),
-            (
-                "SM1",
-                Receipt::GivenUp(30003),
-                "+15551234567 +15550001111".to_owned()
-            ),
+            ("SM1", Receipt::GivenUp(30003), "+15551234567".to_owned()),
         ]
     );
 }
@@ -400,7 +397,7 @@ async fn the_classic_door() {
     );
     assert_eq!(
         answer(post).await,
-        (400, "data: is neither hex nor base64\n".to_owned())
+        (400, "data: is not base64\n".to_owned())
     );
     let post = web.post(
         "/sms/deliver.html",
@@ -608,4 +605,62 @@ async fn it_outlives_bad_clients_and_ends_when_told() {
         .expect("no panic")
         .expect("no error");
     assert!(TcpStream::connect(web.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_path_a_signature_or_an_address_lets_in() {
+    let web = Web::start(Options::default()).await;
+    let push = "from=a&text=b";
+    // In the path, also with what needs an escape there.
+    assert_eq!(
+        answer(web.get(&format!("/hooks/provider/s3cret?{push}")))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        answer(web.get(&format!("/hooks/provider/s%33cret?{push}")))
+            .await
+            .0,
+        200
+    );
+    let forbidden = (403, "forbidden\n".to_owned());
+    for path in [
+        "/hooks/provider/wrong",
+        "/hooks/provider/s3cret2",
+        "/hooks/nobody/s3cret",
+        "/hooks/mute/s3cret",
+        "/hooks/away/s3cret",
+        "/hooks/away",
+        // This one must show the secret too.
+        "/hooks/both",
+    ] {
+        assert_eq!(
+            answer(web.get(&format!("{path}?{push}"))).await,
+            forbidden,
+            "{path}"
+        );
+    }
+    assert_eq!(answer(web.get(&format!("/hooks/here?{push}"))).await.0, 200);
+    assert_eq!(
+        answer(web.get(&format!("/hooks/both/s3cret?{push}")))
+            .await
+            .0,
+        200
+    );
+    // Who is asked for, says a proxy that nobody trusts: it is not believed.
+    let proxied = web
+        .get(&format!("/hooks/away?{push}"))
+        .header("X-Forwarded-For", "192.0.2.1");
+    assert_eq!(answer(proxied).await, forbidden);
+    // A longer body than any is refused before anything is asked, so that it tells nothing.
+    let long = "x".repeat(65_600);
+    for path in ["/hooks/provider", "/hooks/nobody"] {
+        assert_eq!(answer(web.post(path, FORM, &long)).await.0, 413);
+    }
+    // Nor does what cannot be read.
+    assert_eq!(
+        answer(web.post("/hooks/nobody", JSON, "{")).await,
+        forbidden
+    );
 }

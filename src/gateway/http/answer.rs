@@ -1,8 +1,8 @@
 //! Reading a provider's answer: was the message taken, refused, or is that not known.
 //!
-//! Asked in this order: park, permanent, temporary, success; then the status by itself. Only a status
-//! that proves that nothing was sent makes a refusal of an answer that matches nothing (durability 2.5,
-//! faults F29–F38).
+//! Asked in this order: park, permanent, throttle, temporary, success; then the status by itself. Only a
+//! status that proves that nothing was sent makes a refusal of an answer that matches nothing (durability
+//! 2.5, faults F29–F38).
 
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Reading {
     pub park: Conditions,
     /// Refused for good, when any holds.
     pub permanent: Conditions,
+    /// Too much at a time, when any holds: the same later, which does not count as an attempt.
+    pub throttle: Conditions,
     /// Refused for now, when any holds.
     pub temporary: Conditions,
     /// Where the provider's id of the message stands.
@@ -67,6 +69,8 @@ pub enum Find {
     Regex(Regex),
     /// The first value there.
     Value(Place),
+    /// Nowhere: the provider calls it what we do, `%msgid%`.
+    Ours,
 }
 
 impl Find {
@@ -78,6 +82,7 @@ impl Find {
                 Some(found.get(1).or(found.get(0))?.as_str().to_owned())
             }
             Find::Value(place) => document.first(place),
+            Find::Ours => None,
         }
     }
 }
@@ -161,6 +166,13 @@ impl Reading {
         }
         if self.permanent.any(status, &document) {
             return (refused(Refusal::Never, said()), Sign::Answered);
+        }
+        if self.throttle.any(status, &document) {
+            let class = Refusal::Later {
+                after,
+                counts: false,
+            };
+            return (refused(class, said()), sign);
         }
         if self.temporary.any(status, &document) {
             let class = Refusal::Later {
@@ -275,6 +287,11 @@ mod tests {
                     matches: regex("^21610$"),
                 }],
             },
+            throttle: Conditions {
+                status: vec![],
+                body: Some(regex("^ERR: 3")),
+                values: vec![],
+            },
             temporary: Conditions {
                 status: vec![],
                 body: Some(regex("^ERR: 2")),
@@ -316,6 +333,7 @@ mod tests {
         check(&reading, 200, "ERR: 401", "unknown");
         check(&reading, 200, "ERR: 114", "Never");
         check(&reading, 200, "ERR: 2", "later 5 true");
+        check(&reading, 200, "ERR: 3", "later 5 false");
         check(&reading, 429, "ERR: 2", "later 5 false");
         check(&reading, 418, "", "Never");
         check(&reading, 500, r#"{"code": 21610}"#, "Never");

@@ -19,6 +19,7 @@ mod answer;
 mod dial;
 mod exchange;
 mod health;
+pub mod hook;
 pub mod place;
 pub mod preset;
 mod request;
@@ -50,8 +51,8 @@ use health::{Health, Sign};
 pub use place::{Document, Place, PlaceError};
 use settings::secrets;
 pub use settings::{
-    Auth, Client, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HookFields, HttpError, Idempotency,
-    Method, Payload, Settings,
+    Auth, Client, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpError, Idempotency, Method,
+    Payload, Settings,
 };
 pub use tls::MAX_PEM;
 use token::{Tokens, Used};
@@ -177,6 +178,11 @@ impl Gateway for Http {
         self.health.status.subscribe()
     }
 
+    fn foretell(&self, submission: &Submission) -> Option<String> {
+        let ours = matches!(self.settings.reading.message_id, Some(Find::Ours));
+        ours.then(|| request::name(submission))
+    }
+
     /// Only the admin knows whether the provider pushes them.
     fn reports(&self) -> bool {
         self.settings.common.receipts == Receipts::Always
@@ -199,7 +205,12 @@ impl Gateway for Http {
                 vec![STANDARD.encode(data), hex.to_ascii_lowercase(), hex]
             }
         };
-        let (outcome, sign) = self.exchange(request, text).await;
+        let (mut outcome, sign) = self.exchange(request, text).await;
+        if let (Outcome::Accepted(id), Some(Find::Ours)) =
+            (&mut outcome, &self.settings.reading.message_id)
+        {
+            *id = Some(request::name(&submission));
+        }
         self.health
             .note(&outcome, sign, Instant::now(), self.world.jitter());
         outcome

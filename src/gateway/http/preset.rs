@@ -1,7 +1,10 @@
 //! What is known of providers, so that a gateway needs its keys only: `preset: twilio`.
 //!
-//! A preset is a YAML file in `presets/`, built in. It says what is not verified. `{key}` in it
-//! stands for a key of the gateway in the configuration.
+//! A preset is a YAML file in `presets/`, built in: the request, how its answer is read, what is pushed to
+//! us and how that is signed, what is not verified. `{key}` in it stands for a key of the gateway in the
+//! configuration, written as the place wants it; `{piece}` for a piece that is there or not.
+
+mod fill;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,15 +12,36 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
+use fill::Filling;
+pub(crate) use fill::RESERVED;
+
+use super::hook::{Hook, Scheme};
 use super::{
-    Auth, Conditions, Find, HookFields, Idempotency, Method, Payload, Place, PlaceError, Reading,
-    Settings, Test,
+    Auth, Conditions, Find, Idempotency, Method, Payload, Place, PlaceError, Reading, Settings,
+    Test,
 };
 use crate::gateway::{Common, Concatenation};
 use crate::secret::Secret;
 use crate::wire::template::{Position, Template, TemplateError};
 
-const FILES: [&str; 1] = [include_str!("presets/twilio.yaml")];
+const FILES: [&str; 16] = [
+    include_str!("presets/bird.yaml"),
+    include_str!("presets/clickatell.yaml"),
+    include_str!("presets/clickatell-legacy.yaml"),
+    include_str!("presets/clickatell-one.yaml"),
+    include_str!("presets/icewarp.yaml"),
+    include_str!("presets/infobip.yaml"),
+    include_str!("presets/jasmin.yaml"),
+    include_str!("presets/kannel.yaml"),
+    include_str!("presets/messagebird.yaml"),
+    include_str!("presets/plivo.yaml"),
+    include_str!("presets/sinch.yaml"),
+    include_str!("presets/sms-milter.yaml"),
+    include_str!("presets/smsgate.yaml"),
+    include_str!("presets/telnyx.yaml"),
+    include_str!("presets/twilio.yaml"),
+    include_str!("presets/vonage.yaml"),
+];
 
 /// That the files are right is a test, so a wrong one is never built in.
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
@@ -61,9 +85,14 @@ pub enum PresetError {
 #[serde(deny_unknown_fields)]
 pub struct Preset {
     name: String,
+    title: String,
+    #[serde(default)]
     keys: Vec<Key>,
     #[serde(default)]
     needs_number: bool,
+    /// What is there when its key is.
+    #[serde(default)]
+    pieces: BTreeMap<String, PieceOf>,
     method: PresetMethod,
     url: String,
     content_type: Option<String>,
@@ -72,6 +101,7 @@ pub struct Preset {
     headers: BTreeMap<String, String>,
     basic: Option<Basic>,
     bearer: Option<String>,
+    header: Option<Header>,
     concat: Cutting,
     /// A header's name, or `%msgid%`.
     idempotency: Option<String>,
@@ -82,9 +112,15 @@ pub struct Preset {
     #[serde(default)]
     permanent: Holds,
     #[serde(default)]
+    throttle: Holds,
+    #[serde(default)]
     temporary: Holds,
     message_id: Option<Id>,
-    hook: Option<Hook>,
+    hook: Hook,
+    #[serde(default)]
+    setup: String,
+    #[serde(default)]
+    unverified: Vec<String>,
 }
 
 /// A key that a preset reads from the configuration.
@@ -97,7 +133,17 @@ pub struct Key {
     pub default: Option<String>,
     /// What it is, for people.
     pub hint: String,
+    /// One that a configuration could hold.
+    pub example: Option<String>,
     pattern: Option<String>,
+}
+
+/// `text` where the gateway has `when`: a key, `number`, or `hook`, the URL of its pushes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PieceOf {
+    when: String,
+    text: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +186,13 @@ struct Basic {
     password: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    name: String,
+    value: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Holds {
@@ -165,37 +218,23 @@ struct HoldsXml {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 struct Id {
     regex: Option<String>,
     json: Option<String>,
     xml: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hook {
-    from: Option<String>,
-    text: Option<String>,
-    to: Option<String>,
-    id: Option<String>,
-    time: Option<String>,
-    udh: Option<String>,
-    binary: Option<String>,
-    status: Option<String>,
-    error: Option<String>,
-    answer: Option<HookAnswer>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HookAnswer {
-    content_type: String,
-    body: String,
+    /// The provider calls it what we do.
+    #[serde(default)]
+    ours: bool,
 }
 
 impl Preset {
     /// All presets.
+    pub fn all() -> impl Iterator<Item = &'static Preset> {
+        PRESETS.iter()
+    }
+
+    /// Their names.
     pub fn names() -> impl Iterator<Item = &'static str> {
         PRESETS.iter().map(|preset| preset.name.as_str())
     }
@@ -203,6 +242,41 @@ impl Preset {
     /// The preset of this name.
     pub fn find(name: &str) -> Option<&'static Preset> {
         PRESETS.iter().find(|preset| preset.name == name)
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What people call the provider.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The keys it reads.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// It does not send without a number of the gateway's own.
+    pub fn needs_number(&self) -> bool {
+        self.needs_number
+    }
+
+    /// What is pushed to us.
+    pub fn hook(&self) -> &Hook {
+        &self.hook
+    }
+
+    /// What to do at the provider; `{hook}` is the URL of the pushes.
+    pub fn setup(&self) -> &str {
+        &self.setup
+    }
+
+    /// What of it nobody has checked against the provider.
+    pub fn unverified(&self) -> &[String] {
+        &self.unverified
     }
 
     /// How long texts are cut for it, unless the configuration says otherwise.
@@ -219,11 +293,13 @@ impl Preset {
         self.idempotency.is_some()
     }
 
-    /// The settings. Timeout, secret, `allow_private` are as by default.
+    /// The settings. Timeout, secret, `allow_private` are as by default. `hook` is the URL that the
+    /// provider is told to push to, when there is one.
     pub fn settings(
         &'static self,
         common: Common,
         keys: &BTreeMap<String, Secret>,
+        hook: Option<&str>,
     ) -> Result<Settings, PresetError> {
         if self.needs_number && common.number.is_none() {
             return Err(PresetError::Missing {
@@ -232,9 +308,14 @@ impl Preset {
                 hint: "the number it sends from",
             });
         }
-        let keys = self.values(keys)?;
+        let fill = Filling {
+            preset: self,
+            keys: self.values(keys)?,
+            hook,
+            number: common.number.is_some(),
+        };
         let template = |text: &str, position| {
-            Template::parse(&self.fill(text, &keys)?, position)
+            Template::parse(&fill.template(text, position)?, position)
                 .map_err(|e: TemplateError| self.broken(e.to_string()))
         };
         let mut settings = Settings::new(common, template(&self.url, Position::Url)?);
@@ -253,24 +334,38 @@ impl Preset {
                 content_type: content_type.clone(),
             });
         }
-        settings.auth = match (&self.basic, &self.bearer) {
-            (Some(basic), _) => Auth::Basic {
-                user: self.fill(&basic.user, &keys)?,
-                password: Secret::new(self.fill(&basic.password, &keys)?),
-            },
-            (None, Some(token)) => Auth::Bearer(Secret::new(self.fill(token, &keys)?)),
-            (None, None) => Auth::None,
-        };
+        settings.auth = self.auth(&fill)?;
         settings.reading = Reading {
             success: self.conditions(&self.success)?,
             park: self.conditions(&self.park)?,
             permanent: self.conditions(&self.permanent)?,
+            throttle: self.conditions(&self.throttle)?,
             temporary: self.conditions(&self.temporary)?,
             message_id: self.find_id()?,
         };
         settings.idempotency = self.idempotency.as_deref().map(Idempotency::named);
-        settings.hook = self.hook.as_ref().map(Hook::fields).unwrap_or_default();
+        settings.hook = self.hook.clone();
+        let signing = self.hook.signed_with.as_deref();
+        settings.signing_keys = signing
+            .and_then(|key| fill.keys.get(key).cloned())
+            .into_iter()
+            .collect();
         Ok(settings)
+    }
+
+    fn auth(&'static self, fill: &Filling<'_>) -> Result<Auth, PresetError> {
+        Ok(match (&self.basic, &self.bearer, &self.header) {
+            (Some(basic), ..) => Auth::Basic {
+                user: fill.plain(&basic.user)?,
+                password: Secret::new(fill.plain(&basic.password)?),
+            },
+            (_, Some(token), _) => Auth::Bearer(Secret::new(fill.plain(token)?)),
+            (.., Some(header)) => Auth::Header {
+                name: header.name.clone(),
+                value: Secret::new(fill.plain(&header.value)?),
+            },
+            (None, None, None) => Auth::None,
+        })
     }
 
     fn broken(&'static self, what: String) -> PresetError {
@@ -295,7 +390,6 @@ impl Preset {
                 key: &key.name,
                 hint: &key.hint,
             })?;
-            // What stands in a template has a pattern, and no pattern lets a % or a control through.
             if let Some(pattern) = &key.pattern
                 && !self.regex(pattern)?.is_match(value.expose())
             {
@@ -307,27 +401,6 @@ impl Preset {
             values.insert(key.name.as_str(), value);
         }
         Ok(values)
-    }
-
-    /// `text` with each `{key}` replaced, in one pass.
-    fn fill(
-        &'static self,
-        text: &str,
-        keys: &BTreeMap<&str, Secret>,
-    ) -> Result<String, PresetError> {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let found = after.split_once('}');
-            let found = found.and_then(|(name, after)| Some((keys.get(name)?, after)));
-            let (value, after) =
-                found.ok_or_else(|| self.broken(format!("no key for {{ in {text}")))?;
-            out.push_str(before);
-            out.push_str(value.expose());
-            rest = after;
-        }
-        out.push_str(rest);
-        Ok(out)
     }
 
     fn regex(&'static self, pattern: &str) -> Result<Regex, PresetError> {
@@ -368,37 +441,20 @@ impl Preset {
         let Some(id) = &self.message_id else {
             return Ok(None);
         };
-        Ok(match (&id.json, &id.xml, &id.regex) {
-            (Some(pointer), None, None) => {
-                let place = self.place(Place::json(pointer), pointer)?;
-                Some(Find::Value(place))
-            }
-            (None, Some(path), None) => Some(Find::Value(self.place(Place::xml(path), path)?)),
-            (None, None, Some(regex)) => Some(Find::Regex(self.regex(regex)?)),
-            _ => return Err(self.broken("message_id: one of regex, json, xml".to_owned())),
-        })
+        Ok(Some(match (&id.json, &id.xml, &id.regex, id.ours) {
+            (Some(at), None, None, false) => Find::Value(self.place(Place::json(at), at)?),
+            (None, Some(at), None, false) => Find::Value(self.place(Place::xml(at), at)?),
+            (None, None, Some(regex), false) => Find::Regex(self.regex(regex)?),
+            (None, None, None, true) => Find::Ours,
+            _ => return Err(self.broken("message_id: one of regex, json, xml, ours".to_owned())),
+        }))
     }
 }
 
-impl Hook {
-    fn fields(&self) -> HookFields {
-        let default = HookFields::default();
-        let or = |name: &Option<String>, default: String| name.clone().unwrap_or(default);
-        let answer = self.answer.as_ref();
-        HookFields {
-            from: or(&self.from, default.from),
-            text: or(&self.text, default.text),
-            to: or(&self.to, default.to),
-            id: or(&self.id, default.id),
-            time: or(&self.time, default.time),
-            udh: or(&self.udh, default.udh),
-            binary: or(&self.binary, default.binary),
-            status: or(&self.status, default.status),
-            error: or(&self.error, default.error),
-            answer: answer.map_or(default.answer, |answer| {
-                (answer.content_type.clone(), answer.body.clone())
-            }),
-        }
+impl Preset {
+    /// How pushes are signed, when they can be.
+    pub fn signature(&self) -> Option<&Scheme> {
+        self.hook.signature.as_ref()
     }
 }
 
@@ -433,13 +489,63 @@ mod tests {
         keys.iter().map(secret).collect()
     }
 
+    /// What a configuration could hold of it.
+    fn filled(preset: &Preset) -> BTreeMap<String, Secret> {
+        let required = preset.keys.iter().filter(|key| key.default.is_none());
+        required
+            .map(|key| {
+                let value = key
+                    .example
+                    .clone()
+                    .unwrap_or_else(|| "S%data%{x}\"&".to_owned());
+                (key.name.clone(), Secret::new(value))
+            })
+            .collect()
+    }
+
     #[test]
     fn every_file_is_right() {
         for file in FILES {
             let preset: Result<Preset, _> = serde_yaml::from_str(file);
             preset.expect(file);
         }
-        assert_eq!(Preset::names().collect::<Vec<_>>(), ["twilio"]);
+        assert_eq!(Preset::all().count(), FILES.len());
+        for preset in Preset::all() {
+            for number in [None, Some("+15550003333")] {
+                if number.is_none() && preset.needs_number {
+                    continue;
+                }
+                for hook in [None, Some("https://sms.example.com/hooks/p/%41b")] {
+                    let settings = preset.settings(common(number), &filled(preset), hook);
+                    let settings = settings.unwrap_or_else(|e| panic!("{}: {e}", preset.name));
+                    settings
+                        .check()
+                        .unwrap_or_else(|e| panic!("{}: {e}", preset.name));
+                }
+            }
+            if let Some(key) = &preset.hook.signed_with {
+                assert!(
+                    preset.keys.iter().any(|known| known.name == *key),
+                    "{}",
+                    preset.name
+                );
+            }
+            if let Some(Scheme::Header(scheme)) = preset.signature() {
+                assert_eq!(scheme.lacks(), None, "{}", preset.name);
+            }
+            assert!(
+                !preset.setup.is_empty() && !preset.unverified.is_empty(),
+                "{}",
+                preset.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_file_in_the_directory_is_built_in() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gateway/http/presets");
+        let files = std::fs::read_dir(directory).expect("presets").count();
+        assert_eq!(files, FILES.len());
     }
 
     fn twilio_with(
@@ -448,7 +554,7 @@ mod tests {
     ) -> Result<Settings, PresetError> {
         Preset::find("twilio")
             .expect("preset")
-            .settings(common, keys)
+            .settings(common, keys, None)
     }
 
     #[test]
@@ -462,7 +568,7 @@ mod tests {
         );
         assert!(matches!(&settings.auth,
             Auth::Basic { user, password } if user == "AC123" && password.expose() == "s3cr{t}"));
-        assert_eq!(settings.hook.text, "Body");
+        assert_eq!(settings.signing_keys.len(), 1);
         assert!(!format!("{settings:?}").contains("s3cr"));
     }
 

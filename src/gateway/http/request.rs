@@ -17,18 +17,7 @@ impl Http {
                 reason: format!("{} cannot carry {what}", self.settings.common.id),
             });
         }
-        let is_part = match &submission.body {
-            Body::Segment(segment) => segment.concat.is_some() || submission.part > 0,
-            Body::Binary { udh, .. } => udh::concat(udh).is_some() || submission.part > 0,
-            Body::Whole { .. } => false,
-        };
-        // One request a segment, and providers take an id for the same request. Numbered parts
-        // have no header to be told by.
-        let id = if is_part {
-            format!("{}-{}", submission.id, submission.part + 1)
-        } else {
-            submission.id.to_string()
-        };
+        let id = name(submission);
         let udh = header(&submission.body);
         let values = self.values(submission, &id, &udh);
         let never = |reason: String| Outcome::Refused {
@@ -99,6 +88,20 @@ impl Http {
             msgid: id,
             from: "",
         }
+    }
+}
+
+/// What we call it. One request a segment, and providers take an id for the same request. Numbered parts
+/// have no header to be told by.
+pub(super) fn name(submission: &Submission) -> String {
+    let is_part = match &submission.body {
+        Body::Segment(segment) => segment.concat.is_some() || submission.part > 0,
+        Body::Binary { udh, .. } => udh::concat(udh).is_some() || submission.part > 0,
+        Body::Whole { .. } => false,
+    };
+    match is_part {
+        true => format!("{}-{}", submission.id, submission.part + 1),
+        false => submission.id.to_string(),
     }
 }
 

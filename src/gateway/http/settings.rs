@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use reqwest::header::HeaderName;
 
+use super::hook::Hook;
 use super::{Reading, tls, token};
+use crate::access::Network;
 use crate::gateway::{Carries, Common, Concatenation};
 use crate::secret::Secret;
 use crate::wire::template::{Template, Variable};
@@ -45,8 +47,12 @@ pub struct Settings {
     pub ca: Option<String>,
     /// What pushes to `/hooks/ID` must show; `None`: there are none.
     pub secret: Option<Secret>,
-    /// What the fields of pushes are called.
-    pub hook: HookFields,
+    /// From where pushes may come; empty: from anywhere.
+    pub allow_from: Vec<Network>,
+    /// What pushes are like, and how they are signed.
+    pub hook: Hook,
+    /// What they are signed with, any of these; empty: they are not.
+    pub signing_keys: Vec<Secret>,
     /// The URL's name may lead into a private network.
     pub allow_private: bool,
 }
@@ -68,7 +74,9 @@ impl Settings {
             client_cert: None,
             ca: None,
             secret: None,
-            hook: HookFields::default(),
+            allow_from: Vec::new(),
+            hook: Hook::default(),
+            signing_keys: Vec::new(),
             allow_private: false,
         }
     }
@@ -171,49 +179,6 @@ pub struct Client {
     pub scope: Option<String>,
     /// Name and secret go as form fields, not by RFC 7617 (RFC 6749 §2.3.1).
     pub in_body: bool,
-}
-
-/// What a provider calls the fields it pushes to us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookFields {
-    /// The phone.
-    pub from: String,
-    /// The text, or the payload of a binary message.
-    pub text: String,
-    /// Our number.
-    pub to: String,
-    /// The provider's id.
-    pub id: String,
-    /// The time: RFC 3339, or seconds or milliseconds since 1970.
-    pub time: String,
-    /// The user data header in hex.
-    pub udh: String,
-    /// 1 when the text is base64 or hex of a payload.
-    pub binary: String,
-    /// Of a receipt: what became of the message `id`.
-    pub status: String,
-    /// Of a receipt: the provider's number for why not.
-    pub error: String,
-    /// What the provider reads when it was kept: content type and body.
-    pub answer: (String, String),
-}
-
-impl Default for HookFields {
-    fn default() -> Self {
-        let name = str::to_owned;
-        Self {
-            from: name("from"),
-            text: name("text"),
-            to: name("to"),
-            id: name("id"),
-            time: name("time"),
-            udh: name("udh"),
-            binary: name("binary"),
-            status: name("status"),
-            error: name("error"),
-            answer: (name("text/plain; charset=utf-8"), name("OK\n")),
-        }
-    }
 }
 
 /// Why settings make no gateway. Each names its key.
@@ -356,6 +321,7 @@ pub(super) fn secrets(settings: &Settings) -> Vec<String> {
         settings
             .secret
             .iter()
+            .chain(&settings.signing_keys)
             .map(|secret| secret.expose().to_owned()),
     );
     let parameters = settings
