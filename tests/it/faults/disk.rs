@@ -114,12 +114,14 @@ fn fill(at: &Path, left: u64) -> PathBuf {
 
 /// A product whose store has a disk of its own, and a provider that is busy.
 async fn on_a_small_disk() -> (Mounted, Place, Provider) {
-    let provider = Provider::answering(Answer::say(503, "busy")).await;
+    // For this message alone: one that cannot serve anybody would be left in peace for longer each time.
+    let provider = Provider::answering(Answer::say(200, "busy")).await;
     let place = Place::new(
         nobody(),
         &format!(
             "queue: {{ retry: {{ first: 1s, factor: 1, max: 1s }} }}\n\
-             gateways: [{{ id: web, type: http, window: 16, unknown_wait: 1s, url: \"{}\" }}]",
+             gateways: [{{ id: web, type: http, window: 16, unknown_wait: 1s, \
+             temporary: {{ body: busy }}, url: \"{}\" }}]",
             provider.url("/send?to=%number%&text=%data%")
         ),
     );
