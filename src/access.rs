@@ -79,6 +79,8 @@ pub struct User {
     pub gateway: Option<String>,
     /// What the user may do.
     pub policy: Policy,
+    /// A program: what phones answer it, and what became of its SMS, is posted to it and not mailed.
+    pub post: bool,
 }
 
 /// An alias that pays on the re-submission listener.
@@ -403,6 +405,7 @@ mod tests {
             active: true,
             gateway: None,
             policy: Policy::default(),
+            post: false,
         }
     }
 

@@ -25,7 +25,7 @@ use crate::outbound::{Outbound, notify};
 use crate::sms::number;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Note, Store, StoreError};
-use crate::web::{self, WebState, hooks::HookSettings};
+use crate::web::{self, WebState, hooks::HookSettings, post::Programs};
 use crate::world::World;
 
 /// Events that wait for the store; then gateways wait with their acknowledgments.
@@ -313,7 +313,10 @@ impl Parts {
             letterhead: settings.letterhead.clone(),
             envelope_from: settings.envelope_from.clone(),
             admin: settings.admin.clone(),
+            programs: settings.programs.keys().cloned().collect(),
         };
+        let programs = Programs::new(settings.programs.clone(), world.clone());
+        let programs = programs.map_err(|e| Failure::config(format!("users: post: {e}")))?;
         let outbound = Outbound::new(
             settings.planner(),
             settings.queue.clone(),
@@ -330,7 +333,13 @@ impl Parts {
             mail_bell.clone(),
             message_bell,
         );
-        let injector = Injector::new(settings.inject.clone(), store, world, mail_bell);
+        let injector = Injector::new(
+            settings.inject.clone(),
+            Arc::new(programs),
+            store,
+            world,
+            mail_bell,
+        );
         let desk = Arc::new(Desk {
             outbound: outbound.clone(),
             simulated: simulated.clone(),
@@ -362,6 +371,11 @@ impl Parts {
             events,
             simulated: self.simulated.clone(),
             admins: settings.web.admins.clone().into_iter().collect(),
+            sms: settings.web.compat_icewarp.then(|| web::sms::Door {
+                accounts: settings.accounts.clone(),
+                outbound: self.outbound.clone(),
+                region: settings.default_region(),
+            }),
             compat_icewarp: settings.web.compat_icewarp,
             public_url: settings.web.public_url.clone(),
             trusted_proxies: settings.web.trusted_proxies.clone(),

@@ -217,6 +217,7 @@ fn person(user: &crate::access::User) -> inbound::Person {
         aliases: user.aliases.clone(),
         nickname: user.nickname.clone(),
         mobile: user.mobile.clone(),
+        post: user.post,
     }
 }
 

@@ -41,7 +41,7 @@ use crate::rules::OutgoingRule;
 use crate::sms::Languages;
 use crate::sms::Region;
 use crate::sms::alphabet::Fold;
-use crate::{gateway, inbound, milter, store};
+use crate::{gateway, inbound, milter, store, web};
 
 /// A larger configuration is another file named by mistake: 4 MiB, some 40,000 users.
 const MAX_FILE: u64 = 4 << 20;
@@ -89,6 +89,10 @@ pub struct Settings {
     pub store: store::sled::Settings,
     /// HTTP.
     pub web: Web,
+    /// Programs that are told by HTTP, by account.
+    pub programs: std::collections::HashMap<String, web::post::Program>,
+    /// Who may send by HTTP.
+    pub accounts: web::sms::Accounts,
     /// Logs.
     pub log: Log,
     /// What an admin may want to change.
@@ -117,7 +121,7 @@ pub struct Web {
     pub public_url: Option<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// `/sms/deliver.html` is open.
+    /// `/sms/` and `/sms/deliver.html` are open.
     pub compat_icewarp: bool,
     /// Name → PHC hash.
     pub admins: std::collections::HashMap<String, String>,
@@ -268,6 +272,8 @@ impl Judge<'_> {
         let milter = self.milter(&root, raw.milter.as_ref());
         let path = self.store(&root, raw.store.as_deref());
         let control = self.control(&root, raw.control.as_deref(), &path);
+        let (programs, accounts) =
+            self.programs(&root, raw.users.as_ref(), &access.users, web.compat_icewarp);
         let log = self.log(&root, raw.log.as_ref());
         self.secrets_at_home();
         self.own_places(&root, milter.as_ref(), &web, &control, inject.as_ref());
@@ -298,6 +304,8 @@ impl Judge<'_> {
             outgoing,
             inbound,
             web,
+            programs,
+            accounts,
             log,
         })
     }

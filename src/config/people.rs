@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
+use reqwest::Url;
 
 use super::domains_of;
 use super::problems::At;
@@ -14,6 +15,8 @@ use super::scalars::Judge;
 use crate::access::{Alias, Confirm, Network, Policy, Resubmission, Settings, User};
 use crate::mail::address;
 use crate::sms::{Class, Region};
+use crate::web::post::{Form, Program};
+use crate::web::sms::Accounts;
 
 /// A message has at most as many (spec 2.1, `maxmsgs`).
 const MAX_SEGMENTS: u8 = 128;
@@ -333,7 +336,6 @@ impl Judge<'_> {
         base: &Policy,
         around: &Surroundings<'_>,
     ) -> User {
-        self.later_if(at, "password_hash", &raw.password_hash);
         if raw.phone_alias.is_some() {
             self.warnings
                 .add(&at.key("phone_alias"), "has no effect in this version");
@@ -355,6 +357,11 @@ impl Judge<'_> {
                 login,
                 "is not a login; write the SMTP AUTH name",
             );
+        }
+        let mut base = base.clone();
+        if raw.post.is_some() {
+            // A program wants to know, and mails do not disturb it.
+            base.confirm = Confirm::Always;
         }
         if let Some(gateway) = &raw.gateway {
             self.gateway_id(&at.key("gateway"), gateway, around.gateways);
@@ -380,8 +387,106 @@ impl Judge<'_> {
                 .and_then(|date| self.date(&at.key("expires"), date)),
             active: raw.active.unwrap_or(true),
             gateway: raw.gateway.clone(),
-            policy: self.policy(at, Some(&policy_keys(raw)), base),
+            policy: self.policy(at, Some(&policy_keys(raw)), &base),
+            post: raw.post.is_some(),
         }
+    }
+
+    /// Programs among the users, by account, and who may send by HTTP. `users` are those of `raw`.
+    pub fn programs(
+        &mut self,
+        root: &At,
+        raw: Option<&Vec<raw::User>>,
+        users: &[User],
+        doors_open: bool,
+    ) -> (HashMap<String, Program>, Accounts) {
+        let mut programs = HashMap::new();
+        let mut accounts = Accounts::default();
+        let raw = raw.map_or(&[][..], Vec::as_slice).iter().enumerate();
+        for (i, raw) in raw {
+            let at = root.key("users").index(i);
+            let email = raw.email.as_deref().unwrap_or_default().to_lowercase();
+            let Some(user) = users.iter().find(|user| user.email == email) else {
+                continue;
+            };
+            if let Some(post) = &raw.post
+                && let Some(program) = self.program(&at.key("post"), post)
+            {
+                programs.insert(email.clone(), program);
+            }
+            let here = at.key("password_hash");
+            if let Some(hash) = &raw.password_hash
+                && self.hash(&here, &email, hash)
+            {
+                if !doors_open {
+                    let text = "has no effect: web.compat opens no door for it; write [icewarp]";
+                    self.warnings.add(&here, text);
+                }
+                let names = user.aliases.iter().chain(&user.login).chain([&user.email]);
+                let named = names.map(|name| (name.to_lowercase(), email.clone()));
+                accounts.names.extend(named);
+                let ids = user.policy.sender_ids.clone();
+                accounts.sender_ids.insert(email.clone(), ids);
+                accounts.hashes.insert(email, hash.clone());
+            }
+        }
+        (programs, accounts)
+    }
+
+    fn program(&mut self, at: &At, raw: &raw::Post) -> Option<Program> {
+        let forms = [("sms-milter", Form::SmsMilter), ("kannel", Form::Kannel)];
+        let form = self.choice(
+            &at.key("form"),
+            raw.form.as_deref(),
+            &forms,
+            Form::SmsMilter,
+        );
+        let here = at.key("url");
+        let write = match form {
+            Form::SmsMilter => {
+                "the other sms-milter's URL, as https://sms.example.com/hooks/GATEWAY"
+            }
+            Form::Kannel => "the URL of Kannel's smsc, as http://127.0.0.1:13020/",
+        };
+        let url = match raw.url.as_deref() {
+            None => {
+                self.missing(&here, write);
+                None
+            }
+            Some(text) => {
+                let url = Url::parse(text).ok().filter(|url| {
+                    let plain = url.username().is_empty() && url.password().is_none();
+                    let whole = url.query().is_none() && url.fragment().is_none();
+                    ["http", "https"].contains(&url.scheme()) && url.has_host() && plain && whole
+                });
+                if url.is_none() {
+                    // Never repeated: it may hold a secret.
+                    let text = format!("is not a URL without user and query; write {write}");
+                    self.errors.add(&here, text);
+                }
+                url
+            }
+        };
+        let here = at.key("secret");
+        let secret = match &raw.secret {
+            Some(secret) => self.secret(&here, secret),
+            None => {
+                let write = "what the other side wants to be shown, as { file: /etc/sms-milter/post.secret }";
+                self.missing(&here, write);
+                return None;
+            }
+        };
+        if raw.user.is_some() && form == Form::SmsMilter {
+            let text = "has no effect: the other sms-milter knows us by the secret";
+            self.warnings.add(&at.key("user"), text);
+        }
+        Some(Program {
+            url: url?,
+            form,
+            user: raw.user.clone().unwrap_or_default(),
+            secret,
+            allow_private: raw.allow_private.unwrap_or(false),
+        })
     }
 
     fn nickname(&mut self, at: &At, name: &str) -> String {

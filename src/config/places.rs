@@ -181,25 +181,31 @@ impl Judge<'_> {
             if name.is_empty() || name.contains(|c: char| c.is_control() || c == ':') {
                 self.wrong(&at, name, "is not a name to log in with; write letters");
             }
-            // What the documentation prints. It opens nothing, but stays: with no admin at all the page
-            // would be open to this machine.
-            if hash == "$argon2id$…" || hash == "$argon2id$..." {
+            if self.hash(&at, name, hash) {
                 admins.insert(name.clone(), hash.clone());
-                self.warnings.add(
-                    &at,
-                    format!(
-                        "{name} cannot log in: this is the documentation's placeholder, not a hash"
-                    ),
-                );
-            } else if is_argon2(hash) {
-                admins.insert(name.clone(), hash.clone());
-            } else {
-                // Never repeated: it may be the password itself.
-                let write = "is not an Argon2 hash; write what argon2 SALT -id -e prints";
-                self.errors.add(&at, write);
             }
         }
         admins
+    }
+
+    /// Whether this may stand for the password of `name`.
+    pub fn hash(&mut self, at: &At, name: &str, hash: &str) -> bool {
+        // What the documentation prints. It opens nothing, but stays: with no admin at all the page
+        // would be open to this machine.
+        if hash == "$argon2id$…" || hash == "$argon2id$..." {
+            let text = format!(
+                "{name} cannot log in: this is the documentation's placeholder, not a hash"
+            );
+            self.warnings.add(at, text);
+            return true;
+        }
+        if is_argon2(hash) {
+            return true;
+        }
+        // Never repeated: it may be the password itself.
+        let write = "is not an Argon2 hash; write what argon2 SALT -id -e prints";
+        self.errors.add(at, write);
+        false
     }
 
     /// Secrets written in a file that everybody may read.

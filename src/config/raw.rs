@@ -310,9 +310,12 @@ shape! { /// `users[]`
     User {
         email: String, aliases: Several, login: Spelled, nickname: Spelled, mobile: Spelled,
         phone_alias: Spelled, gateway: String, expires: Spelled, active: bool, password_hash: String,
-        send: Several, monthly_limit: u32, credit: u32, max_segments: u8, confirm: String,
+        post: Post, send: Several, monthly_limit: u32, credit: u32, max_segments: u8, confirm: String,
         sender_ids: Several, class: String,
     }
+}
+shape! { /// `users[].post`
+    Post { url: String, form: String, user: String, secret: Secret, allow_private: bool }
 }
 shape! { /// `text`
     Text {

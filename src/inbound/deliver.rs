@@ -327,6 +327,16 @@ impl Inbound {
 
     fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient) -> OutMail {
         let settings = &self.settings;
+        let mut programs = settings.people.iter().filter(|person| person.post);
+        if let Some(program) = programs.find(|person| person.has(&recipient.address)) {
+            let own = settings.gateways.get(&whole.gateway);
+            let own = own.and_then(|line| line.number.as_ref());
+            let push = shown::push(whole, text, whole.to.as_ref().or(own));
+            return OutMail {
+                post: true,
+                ..self.out_mail(whole.id, &program.email, push.to_json())
+            };
+        }
         let line = settings.gateways.get(&whole.gateway);
         let caller = |person: &&Person| {
             person.mobile.is_some() && person.mobile.as_ref() == whole.from.number()
@@ -398,6 +408,7 @@ impl Inbound {
             bytes,
             about: Some(about),
             last_resort: false,
+            post: false,
         }
     }
 

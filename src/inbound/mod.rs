@@ -88,6 +88,8 @@ pub struct Person {
     pub nickname: Option<String>,
     /// Their phone.
     pub mobile: Option<Number>,
+    /// It is a program, which SMS are posted to.
+    pub post: bool,
 }
 
 impl Person {
@@ -175,6 +177,7 @@ pub(crate) mod tests {
             aliases: vec![alias.to_owned()],
             nickname: Some(nickname.to_owned()),
             mobile: None,
+            post: false,
         };
         let domain = |mail: &str| (mail.to_owned(), format!("sms.{mail}"));
         let line = Line {

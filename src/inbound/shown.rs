@@ -1,10 +1,12 @@
 //! What the mail of an SMS shows beside its text: words for what it is, header fields, and its data as
-//! files. Pure.
+//! files; and what a program is told of it. Pure.
 
 use super::whole::{Run, Whole};
 use crate::mail::compose::{self, Attachment};
+use crate::sms::{Number, udh};
 use crate::wire::meaning::{DataKind, Meaning, meaning};
 use crate::wire::pdu::hex;
+use crate::wire::push::Push;
 
 /// What there is to show.
 pub(super) struct Shown {
@@ -25,6 +27,36 @@ fn meaning_of(whole: &Whole) -> Meaning {
 /// It has no text, and says nothing without one (spec 8, step 2).
 pub(super) fn is_empty(whole: &Whole) -> bool {
     whole.text.trim().is_empty() && !meaning_of(whole).speaks
+}
+
+/// What a program is told of it. Data with a gap is told in words: nothing else says where the gap is.
+pub(super) fn push(whole: &Whole, text: &str, ours: Option<&Number>) -> Push {
+    let (text, binary, udh) = match &whole.data[..] {
+        [] => (text.to_owned(), None, None),
+        [run] if whole.parts.0 == whole.parts.1 => {
+            let header = udh::without_concat(&whole.marks.udh);
+            let header = Some(header).filter(|header| !header.is_empty());
+            (
+                hex(&run.octets),
+                Some("1".to_owned()),
+                header.as_deref().map(hex),
+            )
+        }
+        runs => {
+            let line = |run: &Run| format!("\n[data from part {}] {}", run.first, hex(&run.octets));
+            let lines: String = runs.iter().map(line).collect();
+            (format!("{text}{lines}"), None, None)
+        }
+    };
+    Push::Sms {
+        id: whole.id.to_string(),
+        from: whole.from.to_string(),
+        to: ours.map(ToString::to_string),
+        text,
+        binary,
+        udh,
+        time: whole.sent.to_string(),
+    }
 }
 
 pub(super) fn shown(whole: &Whole) -> Shown {

@@ -6,6 +6,9 @@
 //! the default recipient, then to the admin with the MTA's words, and when even that is refused it
 //! stays in the store where the admin sees it: no mail is dropped.
 //!
+//! What is for a program and no mail ([`OutMail::post`]) takes the same way, up to the last step: a
+//! [`Post`] takes it there. What the program refuses goes to the admin.
+//!
 //! Never: TLS or login (the MTA is on this machine, or across a trusted wire), a program to start, a
 //! bare CR or LF on the wire (T18), a connection used again after an error or a time-out: an answer
 //! that comes late would be taken for that of the next mail. (lettre's own pool takes a connection
@@ -16,6 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use lettre::Address;
 use lettre::address::Envelope;
@@ -28,6 +32,7 @@ use tracing::{error, info, warn};
 
 use super::compose;
 use crate::store::{MailOutcome, OutMail, QueuedMail, Store, StoreError};
+use crate::wire::push::Push;
 use crate::world::World;
 
 /// Mails under way at a time: an MTA on the same machine is not quicker with more.
@@ -51,6 +56,9 @@ const STOP: Duration = Duration::from_secs(10);
 
 /// The delay after the first failure; it doubles.
 const FIRST_DELAY: Duration = Duration::from_secs(10);
+
+/// The same for a program: most of them were just started again.
+const FIRST_POST_DELAY: Duration = Duration::from_secs(1);
 
 /// The longest delay.
 const MAX_DELAY: Duration = Duration::from_secs(900);
@@ -162,19 +170,32 @@ pub struct Fallback {
     pub from: String,
 }
 
+/// Takes what is for programs to them.
+#[async_trait]
+pub trait Post: Send + Sync {
+    /// Hands `push`, a [`Push`] as it is kept, to the program behind `account`, and answers within a
+    /// deadline of its own.
+    async fn post(&self, account: &str, push: &[u8]) -> Answer;
+}
+
 /// Hands mails in. See the module's contract.
 pub struct Injector {
     settings: Settings,
+    programs: Arc<dyn Post>,
     store: Arc<dyn Store>,
     world: World,
     bell: Arc<Notify>,
     idle: Mutex<Vec<(Instant, AsyncSmtpConnection)>>,
 }
 
-/// What the MTA made of a mail.
-enum Answer {
+/// What the MTA made of a mail, or a program of what it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has it, for good.
     Taken,
+    /// Not now; why, on one line.
     Later(String),
+    /// Never; why, on one line.
     Refused(String),
 }
 
@@ -182,12 +203,14 @@ impl Injector {
     /// `bell` is to be rung when there is a mail; without that, mails wait up to a second.
     pub fn new(
         settings: Settings,
+        programs: Arc<dyn Post>,
         store: Arc<dyn Store>,
         world: World,
         bell: Arc<Notify>,
     ) -> Arc<Self> {
         Arc::new(Self {
             settings,
+            programs,
             store,
             world,
             bell,
@@ -243,7 +266,13 @@ impl Injector {
     /// One mail, from the queue to its settled outcome.
     async fn handle(self: Arc<Self>, queued: QueuedMail, mut stop: watch::Receiver<bool>) {
         let started = Instant::now();
-        let answer = self.send(&queued.mail).await;
+        let answer = match queued.mail.post {
+            true => {
+                let mail = &queued.mail;
+                self.programs.post(&mail.recipient, &mail.bytes).await
+            }
+            false => self.send(&queued.mail).await,
+        };
         let (outcome, why) = self.outcome(&queued, answer).await;
         log(&queued, &outcome, &why, started.elapsed());
         let id = queued.mail.id;
@@ -270,8 +299,12 @@ impl Injector {
         let error = match answer {
             Answer::Taken => return (MailOutcome::Taken, String::new()),
             Answer::Later(error) if !too_old => {
+                let first = match queued.mail.post {
+                    true => FIRST_POST_DELAY,
+                    false => FIRST_DELAY,
+                };
                 let at = now
-                    .checked_add(self.delay(queued.attempts))
+                    .checked_add(self.delay(first, queued.attempts))
                     .unwrap_or(Timestamp::MAX);
                 return (
                     MailOutcome::Later {
@@ -311,9 +344,13 @@ impl Injector {
             return None;
         }
         let id = self.world.message_id();
+        let words = match mail.post {
+            true => Push::from_json(&mail.bytes).map(|push| push.in_words()),
+            false => None,
+        };
         let default = default
             .as_ref()
-            .filter(|default| !is_report && !is_for(default));
+            .filter(|default| !is_report && !mail.post && !is_for(default));
         if let Some(default) = default {
             let bytes = compose::redirected(&mail.bytes, &mail.recipient, error);
             return Some(OutMail {
@@ -323,10 +360,13 @@ impl Injector {
                 ..mail.clone()
             });
         }
-        let text = format!(
-            "The mail server refused the attached mail to {}:\n\n{error}",
-            mail.recipient
-        );
+        let to = &mail.recipient;
+        let text = match &words {
+            Some(words) => {
+                format!("What was to be posted to {to} was not taken: {error}\n\n{words}")
+            }
+            None => format!("The mail server refused the attached mail to {to}:\n\n{error}"),
+        };
         let note = compose::Note {
             id,
             hostname: &self.settings.hello,
@@ -335,7 +375,7 @@ impl Injector {
             subject: &format!("Mail to {} was refused", mail.recipient),
             text: &text,
             at: self.world.now(),
-            original: Some(&mail.bytes),
+            original: (!mail.post).then_some(&mail.bytes),
         };
         Some(OutMail {
             id,
@@ -344,11 +384,12 @@ impl Injector {
             bytes: compose::note(&note),
             about: mail.about,
             last_resort: true,
+            post: false,
         })
     }
 
-    fn delay(&self, attempts: u32) -> Duration {
-        let doubled = FIRST_DELAY.saturating_mul(2u32.saturating_pow(attempts.min(16)));
+    fn delay(&self, first: Duration, attempts: u32) -> Duration {
+        let doubled = first.saturating_mul(2u32.saturating_pow(attempts.min(16)));
         doubled.min(MAX_DELAY).mul_f64(self.world.jitter())
     }
 
@@ -460,7 +501,8 @@ fn log(queued: &QueuedMail, outcome: &MailOutcome, why: &str, took: Duration) {
     let about = mail.about.map(|id| id.to_string()).unwrap_or_default();
     match outcome {
         MailOutcome::Taken => {
-            info!(msg = about, mail = %mail.id, event = "mailed", attempt, ?took);
+            let event = if mail.post { "posted" } else { "mailed" };
+            info!(msg = about, mail = %mail.id, event, attempt, ?took);
         }
         MailOutcome::Later { at, .. } => {
             warn!(msg = about, mail = %mail.id, event = "mail-later", attempt, %at, why);

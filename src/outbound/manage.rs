@@ -7,7 +7,7 @@ use crate::access::Payer;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::sms::{Number, Region};
-use crate::store::{Message, NewMessage, PartState, State, StoreError};
+use crate::store::{Dedupe, Message, NewMessage, PartState, State, StoreError, Taken};
 
 impl Outbound {
     /// Sends a queued message now rather than at its time.
@@ -87,20 +87,35 @@ impl Outbound {
         text: &str,
         wishes: Wishes,
     ) -> Result<Message, Reply> {
-        let binary = wishes.binary.is_some();
-        self.within_life(&wishes)?;
+        let order = Order {
+            account,
+            number,
+            region,
+            text,
+            wishes,
+            key: None,
+        };
+        self.order(order).await.map(|(message, _)| message)
+    }
+
+    /// The same under a key: what was queued under it before is not queued again. Answers with the message
+    /// as it is to be, durably, and whether it was there.
+    pub async fn order(&self, order: Order<'_>) -> Result<(Message, Taken), Reply> {
+        let Order { number, text, .. } = order;
+        let binary = order.wishes.binary.is_some();
+        self.within_life(&order.wishes)?;
         let now = self.world.now();
         let envelope = Envelope {
-            sender: account.to_owned(),
+            sender: order.account.to_owned(),
             client: Client::Local,
             ..Envelope::default()
         };
         let payer: Payer = self.planner.access.who(&envelope, None, &number, now)?;
-        let number = self.planner.destinations.check(number, region)?;
+        let number = self.planner.destinations.check(number, order.region)?;
         let to = plan::Admitted {
             number,
             payer,
-            wishes,
+            wishes: order.wishes,
         };
         let mail = MailText {
             text: text.to_owned(),
@@ -110,26 +125,46 @@ impl Outbound {
             return Err(Reply::new(554, "5.6.0", "there is no text to send"));
         }
         let plan = self.planner.plan(&mail, &to)?;
-        let message = self.message(
-            &envelope,
-            to.number.as_str().to_owned().as_str(),
-            &mail,
-            to,
-            plan,
-            now,
-        );
+        if plan.cut && order.key.is_some() {
+            // A program does not read notes.
+            let most = to.payer.policy.max_segments;
+            let text = format!("the text is too long: it may have {most} segments");
+            return Err(Reply::new(554, "5.3.4", text));
+        }
+        let recipient = to.number.as_str().to_owned();
+        let message = self.message(&envelope, &recipient, &mail, to, plan, now);
         let new = NewMessage {
             message: message.clone(),
-            dedupe: Vec::new(),
+            dedupe: order.key.into_iter().collect(),
         };
         match self.store.put(now, vec![new], Vec::new()).await {
-            Ok(_) => {
-                super::accept::log_accepted(&message, "-");
+            Ok(taken) => {
+                let taken = taken.first().copied().unwrap_or(Taken::Queued);
+                match taken {
+                    Taken::Queued => super::accept::log_accepted(&message, "-"),
+                    Taken::Repeat(earlier) => tracing::info!(msg = %earlier, event = "repeated"),
+                }
                 self.wake();
-                Ok(message)
+                Ok((message, taken))
             }
             Err(StoreError::OverLimit { account, .. }) => Err(self.over_limit(&account, now)),
             Err(error) => Err(Reply::new(451, "4.3.0", error.to_string())),
         }
     }
+}
+
+/// What one asks who does not ask by mail.
+pub struct Order<'a> {
+    /// Who pays.
+    pub account: &'a str,
+    /// To whom.
+    pub number: Number,
+    /// How a national number is read.
+    pub region: Region,
+    /// The text, or the data as the wish `binary` says.
+    pub text: &'a str,
+    /// How.
+    pub wishes: Wishes,
+    /// What is the same in a repeat; with one, a text that is too long is refused, not cut.
+    pub key: Option<Dedupe>,
 }

@@ -1,6 +1,8 @@
 //! What the sender is told (spec 7.3): one mail per message and cause, in the same transaction as the
 //! change it speaks of (durability W16).
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::wishes;
@@ -8,7 +10,9 @@ use crate::gateway::Concern;
 use crate::mail::Reply;
 use crate::mail::report::{Action, Fate, Letterhead, Report};
 use crate::mail::text::RawMail;
+use crate::sms::Receipt;
 use crate::store::{Message, OutMail, PartState, State};
+use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
 use crate::world::World;
 
 /// Writes our mails.
@@ -20,6 +24,8 @@ pub struct Writer {
     pub envelope_from: String,
     /// `mail.admin`: who hears of what concerns no sender.
     pub admin: String,
+    /// The accounts that are programs: they are not mailed to.
+    pub programs: HashSet<String>,
 }
 
 impl Writer {
@@ -42,6 +48,7 @@ impl Writer {
             bytes: report(blank),
             about: None,
             last_resort: false,
+            post: false,
         }
     }
 }
@@ -70,6 +77,9 @@ pub enum Cause {
 /// The mail to the sender about a message; `None` when nobody is to be told.
 pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Option<OutMail> {
     let to = message.origin.report_to.as_deref()?;
+    if writer.programs.contains(to) {
+        return push(writer, world, message, cause);
+    }
     let fate = fate(message, cause);
     let text = letter(message, cause, &fate.reason);
     let what = match cause {
@@ -103,6 +113,41 @@ pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) ->
     Some(OutMail {
         about: Some(message.id),
         ..mail
+    })
+}
+
+/// What a program is told; it learns from the last word alone.
+fn push(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Option<OutMail> {
+    let code = || {
+        let codes = message.parts.iter().filter_map(|part| match part.receipt {
+            Some(Receipt::Failed(code) | Receipt::GivenUp(code)) => Some(code),
+            _ => None,
+        });
+        codes.max().filter(|code| *code != 0)
+    };
+    let now = world.now();
+    let (status, error, time) = match cause {
+        Cause::Delivered => (Told::Delivered, None, delivered(message)),
+        Cause::Undelivered | Cause::Failed => (Told::Failed, code(), now),
+        Cause::Unknown => (Told::Failed, Some(MAY_HAVE_BEEN_SENT), now),
+        Cause::Expired => (Told::Expired, None, now),
+        Cause::Late | Cause::Overdue | Cause::Confirmed => return None,
+    };
+    let push = Push::Fate {
+        id: message.id.to_string(),
+        number: message.number.to_string(),
+        status,
+        error,
+        time: time.to_string(),
+    };
+    Some(OutMail {
+        id: world.message_id(),
+        sender: writer.envelope_from.clone(),
+        recipient: message.origin.report_to.clone()?,
+        bytes: push.to_json(),
+        about: Some(message.id),
+        last_resort: false,
+        post: true,
     })
 }
 

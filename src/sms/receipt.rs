@@ -62,6 +62,10 @@ pub fn status_name(octet: u8) -> &'static str {
 
 fn given_up(code: u16) -> String {
     match code {
+        // No network's: what another sms-milter says (`wire::push`).
+        u16::MAX => "it may have been sent all the same, nobody knows; ask whether it has arrived \
+                     before you send it again"
+            .to_owned(),
         0 => "the provider could not deliver it".to_owned(),
         _ => format!("the provider could not deliver it (its code {code})"),
     }

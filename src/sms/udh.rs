@@ -169,6 +169,26 @@ pub fn ports(udh: &[u8]) -> Option<Ports> {
         })
 }
 
+/// The header of what was joined: without what says that it is to be; empty when nothing else is in it.
+pub fn without_concat(udh: &[u8]) -> Vec<u8> {
+    let (elements, _) = elements(udh);
+    let mut rest = Vec::new();
+    for element in elements {
+        if !matches!(element.id, CONCAT | WIDE_CONCAT) {
+            // It came with an octet for its length.
+            rest.extend([
+                element.id,
+                u8::try_from(element.data.len()).unwrap_or(u8::MAX),
+            ]);
+            rest.extend(element.data);
+        }
+    }
+    match rest.is_empty() {
+        true => rest,
+        false => assembled(&rest),
+    }
+}
+
 /// The header with a concatenation element in front of what it has.
 pub fn with_concat(udh: &[u8], concat: Concat) -> Vec<u8> {
     let mut elements = concat.udh().split_off(1);
@@ -192,6 +212,21 @@ mod tests {
         let read = read(&octets(written)).map_err(|e| e.to_string());
         let expected = expected.map(octets).map_err(str::to_owned);
         assert_eq!(read, expected, "{written}");
+    }
+
+    #[test]
+    fn what_was_joined_says_so_no_more() {
+        for (udh, expected) in [
+            (&[][..], &[][..]),
+            (&[5, 0, 3, 7, 2, 1], &[]),
+            (
+                &[11, 5, 4, 0x0B, 0x84, 0x23, 0xF0, 0, 3, 7, 2, 1],
+                &[6, 5, 4, 0x0B, 0x84, 0x23, 0xF0],
+            ),
+            (&[6, 8, 4, 1, 7, 2, 1], &[]),
+        ] {
+            assert_eq!(without_concat(udh), expected, "{udh:02x?}");
+        }
     }
 
     #[test]

@@ -313,6 +313,8 @@ pub struct OutMail {
     pub about: Option<MessageId>,
     /// It already is the last resort: when it is refused, it stays here.
     pub last_resort: bool,
+    /// It is no mail: `bytes` are to be posted to the program that stands behind the account `recipient`.
+    pub post: bool,
 }
 
 /// A mail that waits.

@@ -53,7 +53,7 @@ pub(super) struct Login {
     key: [u8; 32],
 }
 
-enum Verdict {
+pub(super) enum Verdict {
     Welcome,
     /// Not without a name and password.
     Who,
@@ -120,7 +120,8 @@ impl Login {
         }
     }
 
-    async fn check(&self, name: String, password: Secret) -> Verdict {
+    /// Whether this is one of them.
+    pub(super) async fn check(&self, name: String, password: Secret) -> Verdict {
         let digest = self.digest(&name, &password);
         if self.remembers(&digest) {
             return Verdict::Welcome;

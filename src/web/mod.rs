@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/hooks/GATEWAY`, `/hooks/GATEWAY/SECRET` | who shows the gateway's secret, signs, or comes from its addresses | received SMS and receipts ([`hooks`]) |
 //! | `/sms/deliver.html` | the same; only with `compat: [icewarp]` | the classic door |
+//! | `/sms/` | users with a password; only with `compat: [icewarp]` | SMS to send ([`sms`]) |
 //! | `/healthz`, `/readyz` | everyone | one word |
 //! | `/`, `/phones/NUMBER/reply` | admins, or this machine (`login`) | the phones of the simulated network |
 //!
@@ -12,7 +13,9 @@
 pub mod hooks;
 mod login;
 pub mod pages;
+pub mod post;
 mod serve;
+pub mod sms;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -45,11 +48,13 @@ pub struct WebState {
     pub trusted_proxies: Vec<Network>,
     /// Where what they bring goes.
     pub events: Events,
+    /// For `/sms/`; `None`: it is closed.
+    pub sms: Option<sms::Door>,
     /// Simulated networks, for the page.
     pub simulated: Vec<Arc<Simulated>>,
     /// Who may see the page: names and Argon2 hashes (PHC strings). Empty: this machine.
     pub admins: BTreeMap<String, String>,
-    /// `/sms/deliver.html` is open.
+    /// `/sms/` and `/sms/deliver.html` are open.
     pub compat_icewarp: bool,
     /// Where the world reaches us: `https://sms.example.com`.
     pub public_url: Option<String>,
@@ -63,6 +68,7 @@ pub struct WebState {
 struct Shared {
     state: WebState,
     login: Login,
+    users: sms::Users,
     doors: hooks::Doors,
 }
 
@@ -73,6 +79,7 @@ pub fn router(mut state: WebState) -> Router {
     let classic = state.compat_icewarp;
     let shared = Arc::new(Shared {
         login: Login::new(state.admins.clone(), &state.world),
+        users: sms::Users::new(state.sms.as_ref(), &state.world),
         doors: hooks::Doors::new(
             std::mem::take(&mut state.hooks),
             std::mem::take(&mut state.trusted_proxies),
@@ -97,7 +104,11 @@ pub fn router(mut state: WebState) -> Router {
         .route("/readyz", get(ready));
     if classic {
         let deliver = get(hooks::deliver).post(hooks::deliver);
-        router = router.route("/sms/deliver.html", deliver);
+        let submit = get(sms::submit).post(sms::submit);
+        router = router
+            .route("/sms/deliver.html", deliver)
+            .route("/sms", submit.clone())
+            .route("/sms/", submit);
     }
     router
         .layer(middleware::map_response(harden))

@@ -9,6 +9,7 @@ use std::time::Instant;
 pub mod at;
 pub mod meaning;
 pub mod pdu;
+pub mod push;
 pub mod template;
 
 /// One end of a protocol, as a machine.

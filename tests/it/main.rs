@@ -1,6 +1,7 @@
 //! Every test that is not beside its code: one binary, so that it links once.
 
 mod binary;
+mod chain;
 mod chat;
 mod check;
 mod config;

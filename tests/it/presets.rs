@@ -310,6 +310,7 @@ impl Web {
         let (events, mut inbox) = mpsc::channel(8);
         let (stop, stopped) = watch::channel(false);
         let state = WebState {
+            sms: None,
             hooks: [(name.to_owned(), hook)].into(),
             trusted_proxies: Vec::new(),
             events,

@@ -125,6 +125,7 @@ impl Bench {
             letterhead: settings.letterhead.clone(),
             envelope_from: String::new(),
             admin: "postmaster@example.com".into(),
+            programs: Default::default(),
         };
         let outbound = Outbound::new(
             settings.planner(),

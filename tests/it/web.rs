@@ -99,6 +99,7 @@ impl Web {
             events,
             simulated: vec![Arc::clone(&simulated)],
             admins: options.admins,
+            sms: None,
             compat_icewarp: options.compat_icewarp,
             public_url: Some("https://sms.example.com".to_owned()),
             trusted_proxies: Vec::new(),

@@ -62,6 +62,15 @@ impl Resolve for Guard {
     }
 }
 
+/// The same for whoever else asks what the configuration names.
+pub fn resolver(allow_private: bool) -> Arc<dyn Resolve> {
+    let names = Arc::new(SystemNames);
+    Arc::new(Guard {
+        names,
+        allow_private,
+    })
+}
+
 /// What of the addresses of `host` may be connected to.
 fn usable(host: &str, found: Vec<IpAddr>, allow_private: bool) -> Result<Vec<IpAddr>, Private> {
     if allow_private || host.eq_ignore_ascii_case("localhost") {

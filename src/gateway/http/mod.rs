@@ -45,7 +45,7 @@ use crate::wire::template::Template;
 use crate::world::World;
 
 pub use answer::{Conditions, Find, Reading, Test};
-pub use dial::{Names, SystemNames};
+pub use dial::{Names, SystemNames, resolver};
 pub use exchange::MAX_ANSWER;
 use health::{Health, Sign};
 pub use place::{Document, Place, PlaceError};

@@ -631,6 +631,9 @@ struct MailRow<'a> {
     bytes: Octets<'a>,
     about: Option<Id>,
     last_resort: bool,
+    // Versions before did not know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    post: bool,
     created: At,
     attempts: u32,
     next_attempt: At,
@@ -648,6 +651,7 @@ pub fn encode_mail(queued: &QueuedMail) -> Vec<u8> {
         bytes: Octets(Cow::Borrowed(&mail.bytes)),
         about: mail.about.map(Id),
         last_resort: mail.last_resort,
+        post: mail.post,
         created: At(queued.created),
         attempts: queued.attempts,
         next_attempt: At(queued.next_attempt),
@@ -667,6 +671,7 @@ pub fn decode_mail(payload: &[u8]) -> Result<QueuedMail, Damage> {
             bytes: row.bytes.0.into_owned(),
             about: row.about.map(|id| id.0),
             last_resort: row.last_resort,
+            post: row.post,
         },
         created: row.created.0,
         attempts: row.attempts,

@@ -14,6 +14,7 @@ use sms_milter::store::{
     Content, Dedupe, Filter, InboundState, Kept, Link, Message, NewMessage, Origin, Part,
     PartState, Received, State, Store,
 };
+use sms_milter::web::post::Programs;
 use sms_milter::world::{Clock, World};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -115,7 +116,14 @@ impl House {
         };
         let bell = Arc::new(Notify::new());
         let world = || self.world.clone();
-        let injector = Injector::new(inject, store.clone(), world(), bell.clone());
+        let programs = Programs::new(HashMap::new(), world()).expect("programs");
+        let injector = Injector::new(
+            inject,
+            Arc::new(programs),
+            store.clone(),
+            world(),
+            bell.clone(),
+        );
         let inbound = Inbound::new(
             self.settings.clone(),
             store.clone(),
@@ -338,6 +346,7 @@ pub fn settings() -> Settings {
         aliases: Vec::new(),
         nickname: Some(nickname.to_owned()),
         mobile: None,
+        post: false,
     };
     let line = Line {
         number: Some(number(OURS)),

@@ -9,3 +9,4 @@ pub mod product;
 pub mod provider;
 pub mod smtp_sink;
 pub mod tls;
+pub mod wire;

@@ -123,6 +123,7 @@ pub fn mail(n: u64) -> OutMail {
         bytes: b"Subject: sent\r\n\r\n\xff\0 1 of 1\r\n".to_vec(),
         about: None,
         last_resort: false,
+        post: false,
     }
 }
 

@@ -223,15 +223,17 @@ fn mail() -> impl Strategy<Value = QueuedMail> {
         any::<Vec<u8>>(),
         of(id()),
         any::<bool>(),
+        any::<bool>(),
     )
         .prop_map(
-            |(id, sender, recipient, bytes, about, last_resort)| OutMail {
+            |(id, sender, recipient, bytes, about, last_resort, post)| OutMail {
                 id,
                 sender,
                 recipient,
                 bytes,
                 about,
                 last_resort,
+                post,
             },
         );
     let rest = (time(), any::<u32>(), time(), of(string()), any::<bool>());
