@@ -13,6 +13,7 @@ mod http_account;
 mod http_gateway;
 mod http_urls;
 mod inbound;
+mod kannel;
 mod kill;
 mod layers;
 mod mail_text;

@@ -133,9 +133,10 @@ fn sms(map: &SmsMap, item: &Item<'_>, strict: bool) -> Result<Sms, BadField> {
         let value = written(&map.text, &value, map.text_as)?;
         (decoded(map, item, value)?, None)
     };
-    let header = match item.word(&map.udh)? {
-        Some(header) => written(&map.udh, header.as_bytes(), map.udh_as)?,
-        None => Vec::new(),
+    // Octets as they are need not be text, and may begin with one that is a blank.
+    let header = match item.get(&map.udh) {
+        Some(header) if !header.is_empty() => written(&map.udh, &header, map.udh_as)?,
+        _ => Vec::new(),
     };
     // One that is broken is kept as it came, and said to be broken where it is shown.
     let header = udh::read(&header).unwrap_or(header);

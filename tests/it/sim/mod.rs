@@ -2,6 +2,7 @@
 
 pub mod door;
 pub mod failing_store;
+pub mod kannel;
 pub mod milter_client;
 pub mod modem;
 pub mod mta;
