@@ -145,7 +145,9 @@ impl IntoResponse for Refused {
             }
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many logins".into()),
             Refused::Reply(reply) if reply.is_temporary() => {
-                (StatusCode::SERVICE_UNAVAILABLE, reply.text)
+                // What is wrong here is the log's, not the other side's.
+                let text = "the queue cannot be written now; try again later";
+                (StatusCode::SERVICE_UNAVAILABLE, text.into())
             }
             Refused::Reply(reply) => (StatusCode::UNPROCESSABLE_ENTITY, reply.text),
         };

@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use crate::sim::milter_client::{self, Mail, Session};
 use crate::sim::modem::{Options, Receipts, SimModem};
 use crate::sim::product::{PATIENCE, Place, Product};
+use crate::sim::provider::{Answer, Provider};
 use crate::sim::smtp_sink::SmtpSink;
 use crate::sim::wire::Wire;
 
@@ -365,6 +366,63 @@ async fn the_door_says_what_became_of_a_request() {
     product.until(&["queue", "list", "--all", "--json"], |lines| {
         lines.len() == 2
     });
+    assert!(product.stop().success());
+}
+
+/// What a program will never take, an admin reads; what it cannot take now, it is told again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_does_not_take_is_not_lost() {
+    let sink = SmtpSink::start().await;
+    let program = Provider::answering(Answer::say(422, "no")).await;
+    let hash = hash(PASSWORD);
+    let user = format!(
+        "{{ email: hq@example.com, login: hq, password_hash: \"{hash}\", post: {{ url: \"{}\", secret: \"{SECRET}\" }} }}",
+        program.url("/hooks/hq")
+    );
+    let place = Place::new(
+        sink.address(),
+        "gateways: [{ id: lab, type: simulated, number: \"+15550009999\" }]\n",
+    );
+    let place = with_program(place, &user);
+    let product = place.start();
+    let good = "user=hq&pass=correct+horse&number=%2B15551234567";
+    let (status, said) = ask(product.web, &format!("{good}&data=Hi")).await;
+    assert_eq!(status, 202, "{said}");
+    let id = said.trim().trim_start_matches("ID: ").to_owned();
+
+    let told = sink.wait_for(1).await.remove(0);
+    assert_eq!(told.recipient, "postmaster@example.com");
+    assert!(
+        told.text()
+            .contains("was to be posted to hq@example.com was not taken")
+    );
+    assert!(told.text().contains("422"), "{}", told.text());
+    let first = program.requests().remove(0);
+    let body: serde_json::Value = serde_json::from_slice(&first.body).expect("JSON");
+    assert_eq!(
+        first.header("authorization"),
+        Some("Bearer 0123456789abcdef")
+    );
+    assert_eq!(
+        (&body["id"], &body["status"]),
+        (&id.into(), &"delivered".into())
+    );
+
+    program.change(vec![Answer::say(503, "later"), Answer::say(200, "OK")]);
+    let reply = product.command(&["phone", "reply", PHONE, "Ho"]);
+    assert!(reply.status.success());
+    program.wait_for(3).await;
+    let bodies: Vec<_> = program
+        .requests()
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
+    assert_eq!(bodies[1], bodies[2], "the same, under the same id");
+    assert!(String::from_utf8_lossy(&bodies[1]).contains("\"text\":\"Ho\""));
+    product.until(&["queue", "stats", "--json"], |lines| {
+        lines[0]["mails"] == 0 && lines[0]["mails_stuck"] == 0
+    });
+    assert_eq!(sink.mails().len(), 1);
     assert!(product.stop().success());
 }
 
