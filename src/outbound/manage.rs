@@ -93,6 +93,7 @@ impl Outbound {
             region,
             text,
             wishes,
+            name: None,
             key: None,
         };
         self.order(order).await.map(|(message, _)| message)
@@ -108,6 +109,7 @@ impl Outbound {
         let envelope = Envelope {
             sender: order.account.to_owned(),
             client: Client::Local,
+            queue_id: order.name,
             ..Envelope::default()
         };
         let payer: Payer = self.planner.access.who(&envelope, None, &number, now)?;
@@ -141,7 +143,10 @@ impl Outbound {
             Ok(taken) => {
                 let taken = taken.first().copied().unwrap_or(Taken::Queued);
                 match taken {
-                    Taken::Queued => super::accept::log_accepted(&message, "-"),
+                    Taken::Queued => {
+                        let name = message.origin.queue_id.as_deref().unwrap_or("-");
+                        super::accept::log_accepted(&message, name);
+                    }
                     Taken::Repeat(earlier) => tracing::info!(msg = %earlier, event = "repeated"),
                 }
                 self.wake();
@@ -165,6 +170,8 @@ pub struct Order<'a> {
     pub text: &'a str,
     /// How.
     pub wishes: Wishes,
+    /// What its sender calls it.
+    pub name: Option<String>,
     /// What is the same in a repeat; with one, a text that is too long is refused, not cut.
     pub key: Option<Dedupe>,
 }

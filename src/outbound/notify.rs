@@ -135,6 +135,7 @@ fn push(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Opti
     };
     let push = Push::Fate {
         id: message.id.to_string(),
+        msgid: message.origin.queue_id.clone(),
         number: message.number.to_string(),
         status,
         error,

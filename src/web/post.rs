@@ -212,6 +212,7 @@ mod tests {
         let programs = Programs::new(HashMap::new(), World::real()).expect("programs");
         let fate = |ago: i64| Push::Fate {
             id: "1".into(),
+            msgid: None,
             number: "+15551234567".into(),
             status: crate::wire::push::Fate::Delivered,
             error: None,

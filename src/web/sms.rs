@@ -5,7 +5,8 @@
 //! base64), `udh` (base64 or hex), `pid`, `dcs`, `msgid`, `sender`, and of the parameters of addresses
 //! `flash`, `class`, `coding`, `confirm`, `validity`. `coding` may also be as Kannel's `%c` has it: -1 and 0,
 //! `data` is UTF-8; 1, octets; 2, UTF-16BE; `udh` then is octets too (its `%b`, `%u`). Nothing is silently ignored: what cannot be granted is refused by name. `msgid` (or the
-//! header `Idempotency-Key`) makes a repeat harmless for [`REPEATS`].
+//! header `Idempotency-Key`) makes a repeat harmless for [`REPEATS`], and is told with what became of the message:
+//! a program that never got our answer knows of what that is.
 //!
 //! | answer | means |
 //! |---|---|
@@ -403,6 +404,7 @@ fn order<'a>(
         region: door.region,
         text: &said.text,
         wishes: said.wishes.clone(),
+        name: msgid.map(str::to_owned),
         key: msgid.map(|id| Dedupe {
             key: key(account, id),
             until,

@@ -27,6 +27,9 @@ pub enum Push {
     Fate {
         /// What we called it when we took it.
         id: String,
+        /// What the program called it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        msgid: Option<String>,
         /// The phone.
         number: String,
         /// Which.
@@ -213,6 +216,7 @@ mod tests {
         let (id, number) = ("abc".into(), "+15551234567".into());
         Push::Fate {
             id,
+            msgid: None,
             number,
             status,
             error,
@@ -239,6 +243,14 @@ mod tests {
         check(
             fate(Fate::Failed, Some(68)),
             r#"{"id":"abc","number":"+15551234567","status":"failed","error":68,"time":"2026-11-20T12:00:00Z"}"#,
+        );
+        let mut named = fate(Fate::Expired, None);
+        if let Push::Fate { msgid, .. } = &mut named {
+            *msgid = Some("0190".into());
+        }
+        check(
+            named,
+            r#"{"id":"abc","msgid":"0190","number":"+15551234567","status":"expired","time":"2026-11-20T12:00:00Z"}"#,
         );
         assert_eq!(Push::from_json(b"{}"), None);
     }

@@ -204,6 +204,23 @@ async fn a_conversation_through_another_instance() {
     assert!(b.stop().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_is_known_whose_messages_answer_never_came() {
+    let mut chain = Chain::new().await;
+    chain.a = confirming(chain.a);
+    let (a, b) = (chain.start_a(), chain.start_b());
+    chain.to_b.mute(true);
+    let milter = milter_client::Place::parse(&a.milter);
+    let to = "<+15551234567@sms.example.com>";
+    assert!(mail(&milter, to, "Lunch?", "Lunch").await);
+    let confirmed = nth(&chain, 0, &a, &b).await;
+    let subject = confirmed.header("Subject").unwrap_or_default();
+    assert_eq!(subject, "SMS delivered: Lunch");
+    assert_eq!(chain.modem.sent().len(), 1);
+    assert!(a.stop().success());
+    assert!(b.stop().success());
+}
+
 /// Rounds of the load; in each, one of the two is killed.
 const ROUNDS: usize = 6;
 const MAILS: usize = 6;
