@@ -323,6 +323,8 @@ async fn what_waits_for_the_next_day_goes_by_another_sim() {
     bench.wait(State::Queued, 1).await;
     bench.told(1).await;
     *gateway.sim.lock().expect("sim") = Some("89490200000000099999".into());
+    // A modem that got another SIM comes up anew.
+    gateway.status.send_replace(Status::Up);
     bench.wait(State::Sent, 3).await;
 }
 

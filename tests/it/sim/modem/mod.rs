@@ -24,6 +24,8 @@ use self::at::Dialogue;
 use self::line::{Line, Port};
 use self::network::Network;
 use self::sim::Sim;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 pub use self::line::Stage;
 pub use self::network::{Receipts, Reply, SentSms};
@@ -349,17 +351,29 @@ impl SimModem {
     }
 
     /// Waits until that is so; panics at the deadline.
+    ///
+    /// What the caller woke last runs next on the caller's thread and on no other (tokio's LIFO slot): the
+    /// runtime is told that this thread waits.
     #[track_caller]
     pub fn wait(&self, what: &str, deadline: Duration, is_so: impl Fn(&State) -> bool) {
+        let shown = match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(|| self.waited(deadline, is_so)),
+            _ => self.waited(deadline, is_so),
+        };
+        if let Some(shown) = shown {
+            panic!("waited in vain for {what}: {shown}");
+        }
+    }
+
+    /// The state when it was not so in time.
+    fn waited(&self, deadline: Duration, is_so: impl Fn(&State) -> bool) -> Option<String> {
         let end = Instant::now() + deadline;
         let mut state = self.lock();
         while !is_so(&state) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 // A panic with the state in hand would end the modem, too.
-                let shown = format!("{state:#?}");
-                drop(state);
-                panic!("waited in vain for {what}: {shown}");
+                return Some(format!("{state:#?}"));
             }
             state = self
                 .shared
@@ -368,6 +382,7 @@ impl SimModem {
                 .expect("the modem's state")
                 .0;
         }
+        None
     }
 
     /// Waits until the plug is out, as [`Options::unplug_at`] has it.
