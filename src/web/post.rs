@@ -11,7 +11,7 @@
 //! | anything else, or none | again later: an admin can mend it |
 //!
 //! Kannel says 202 to everything, and means what its answer's first word says. A receipt that it does not
-//! know may have been faster than our answer to the message: for [`RACE`] it is told again. Later it is one
+//! know may have been faster than our answer to the message: for `RACE` it is told again. Later it is one
 //! that nobody there asked for.
 //!
 //! Never in a reason: the URL, a secret, a number, a text.

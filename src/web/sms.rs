@@ -5,7 +5,7 @@
 //! base64), `udh` (base64 or hex), `pid`, `dcs`, `msgid`, `sender`, and of the parameters of addresses
 //! `flash`, `class`, `coding`, `confirm`, `validity`. `coding` may also be as Kannel's `%c` has it: -1 and 0,
 //! `data` is UTF-8; 1, octets; 2, UTF-16BE; `udh` then is octets too (its `%b`, `%u`). Nothing is silently ignored: what cannot be granted is refused by name. `msgid` (or the
-//! header `Idempotency-Key`) makes a repeat harmless for [`REPEATS`], and is told with what became of the message:
+//! header `Idempotency-Key`) makes a repeat harmless for `REPEATS`, and is told with what became of the message:
 //! a program that never got our answer knows of what that is.
 //!
 //! | answer | means |
@@ -20,7 +20,7 @@
 //!
 //! The first word says it too, for programs that do not look at the status.
 //!
-//! Limits: [`MAX_BODY`] octets in the body, [`BODY_TIMEOUT`] to send them.
+//! Limits: `MAX_BODY` octets in the body, `BODY_TIMEOUT` to send them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! `/a/b/@c`: names of elements without their prefixes, from the root, each of which may stand there
 //! several times. So a place is a list of values, of which some may be missing.
 //!
-//! The text is hostile. It is read once, without recursion deeper than [`MAX_DEPTH`] (serde_json has a
+//! The text is hostile. It is read once, without recursion deeper than `MAX_DEPTH` (serde_json has a
 //! limit of its own, 128); a document type is not read, so there are no entities to expand; text that is
 //! not well-formed to its end has no values.
 
