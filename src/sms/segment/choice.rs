@@ -32,6 +32,33 @@ pub(super) struct Chosen<'a> {
 
 /// The best way for a text.
 pub(super) fn choose<'a>(text: &'a str, options: &Options) -> Result<Chosen<'a>, CutError> {
+    match plainest(text, options) {
+        Some(way) => Ok(Chosen {
+            text: Cow::Borrowed(text),
+            way,
+            folded: false,
+            forced_ucs2: Vec::new(),
+        }),
+        None => choose_among_all(text, options),
+    }
+}
+
+/// What most texts are: one segment of the default alphabet as they stand, which nothing can better.
+fn plainest(text: &str, options: &Options) -> Option<Way> {
+    let way = Way {
+        encoding: Encoding::Gsm7,
+        shifts: Shifts::default(),
+        wide: options.wide,
+    };
+    let mut room = way.alone();
+    for c in text.chars() {
+        let units = alphabet::septets_in(c, way.shifts)?.count();
+        room = room.checked_sub(units)?;
+    }
+    (options.coding != Coding::Ucs2).then_some(way)
+}
+
+fn choose_among_all<'a>(text: &'a str, options: &Options) -> Result<Chosen<'a>, CutError> {
     let letters = letters(text, options.fold);
     let mut possible = possible(&letters, options);
     possible.sort_by_key(|(least, rank, _)| (*least, *rank));
@@ -218,4 +245,25 @@ fn named(chars: impl Iterator<Item = char>) -> Vec<char> {
         }
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_leads_where_the_long_one_does(
+            text in "([ -~]|[à-ÿ€\\n’]){0,170}", wide in any::<bool>(), coding in 0..3,
+        ) {
+            let coding = [Coding::Auto, Coding::Gsm7, Coding::Ucs2][coding as usize];
+            let options = Options { wide, coding, ..Options::default() };
+            let seen = |chosen: Result<Chosen<'_>, CutError>| {
+                chosen.map(|c| (c.text.into_owned(), c.way, c.folded, c.forced_ucs2))
+            };
+            prop_assert_eq!(seen(choose(&text, &options)), seen(choose_among_all(&text, &options)));
+        }
+    }
 }

@@ -46,13 +46,15 @@ pub(super) fn pieces(text: &str, way: Way) -> Pieces<'_> {
     let alone = way.alone();
     // Each character takes a unit or more, so this looks at no more than one SMS of a long text.
     let head = text.chars().take(alone + 1);
-    let whole = head.map(|c| way.units_of(c)).sum::<usize>() <= alone;
+    let units = head.map(|c| way.units_of(c)).sum::<usize>();
+    let whole = units <= alone;
     Pieces {
         text,
         clusters: text.graphemes(true).peekable(),
         loose: "".chars(),
         way,
         limit: if whole { alone } else { way.joined() },
+        whole: whole.then_some(units),
         end: None,
     }
 }
@@ -64,6 +66,8 @@ pub(super) struct Pieces<'a> {
     loose: Chars<'a>,
     way: Way,
     limit: usize,
+    /// It is one piece, of so many units: nobody has to look where it could be cut.
+    whole: Option<usize>,
     /// Where the last piece ended, in octets; `None` at first, as the empty text is one empty piece.
     end: Option<usize>,
 }
@@ -74,6 +78,11 @@ impl<'a> Iterator for Pieces<'a> {
     fn next(&mut self) -> Option<Piece<'a>> {
         if self.end == Some(self.text.len()) {
             return None;
+        }
+        if let Some(units) = self.whole {
+            self.end = Some(self.text.len());
+            let text = self.text;
+            return Some(Piece { text, units });
         }
         let start = self.end.unwrap_or(0);
         let (mut end, mut units) = (start, 0);
