@@ -34,6 +34,8 @@ use crate::store::{
 const IDLE_BATCH: usize = 256;
 /// A look at what has an attempt open that somebody else will settle.
 const RECHECK: Duration = Duration::from_secs(1);
+/// What is new and cannot go yet is looked at that much later; a gateway that gets room says so itself.
+const CROWD: Duration = Duration::from_millis(50);
 /// The longest sleep when nothing is due: a clock may have been set, a day's limit be over.
 const LONGEST: Duration = Duration::from_secs(60);
 /// After a look that panicked: seldom, so that one bad message does not fill the log.
@@ -98,7 +100,7 @@ impl Dispatcher {
                 }
             }
             tokio::select! {
-                () = self.outbound.wake.notified() => {}
+                () = self.woken(room > 0) => {}
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {
                     while tasks.try_join_next().is_some() {}
                 }
@@ -135,6 +137,15 @@ impl Dispatcher {
                 .filter(|(lane, _)| waited_for(lane))
                 .map(|(_, room)| room);
             self.outbound.store.release(&what, room.sum());
+        }
+    }
+
+    /// There is something new. While no gateway has room it may wait, so that a crowd of new messages
+    /// is looked at once and not one by one.
+    async fn woken(&self, has_room: bool) {
+        self.outbound.wake.notified().await;
+        if !has_room {
+            tokio::time::sleep(CROWD).await;
         }
     }
 
