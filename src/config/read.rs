@@ -109,9 +109,46 @@ fn complain(file: &str, at: At, error: serde_yaml::Error) -> Errors {
             "is not a condition; write any: true, or any: [CONDITION, …]",
         );
     } else {
-        errors.add_placed(place, At::root(), format!("this is not YAML: {text}"));
+        errors.add_placed(place, At::root(), not_yaml(text));
     }
     errors
+}
+
+/// The parser's complaint, and what it mostly comes from: it knows the letters, not what was meant.
+fn not_yaml(text: &str) -> String {
+    let remedy = [
+        (
+            "cannot start any token",
+            "indent with spaces, not tabs, and put quotes around what begins with @, %, & or *",
+        ),
+        (
+            "did not find expected key",
+            "begin each key below the first letter of the key before it, and close quotes and braces",
+        ),
+        (
+            "did not find expected '-' indicator",
+            "begin each - below the - before it",
+        ),
+        (
+            "could not find expected ':'",
+            "write KEY: VALUE, with a space after the colon",
+        ),
+        (
+            "mapping values are not allowed",
+            "begin each key below the first letter of the key before it, and put quotes around a \
+             value with a colon in it",
+        ),
+        (
+            "unknown escape character",
+            "in double quotes write \\\\ for \\, as \"^\\\\+420\"",
+        ),
+    ]
+    .into_iter()
+    .find(|(complaint, _)| text.contains(complaint));
+    match remedy {
+        Some((_, remedy)) => format!("this is not YAML: {text}; {remedy}"),
+        None => format!("this is not YAML: {text}"),
+    }
 }
 
 fn unknown(field: &str, known: &[&str]) -> String {

@@ -306,11 +306,7 @@ impl<'a> Judge<'a> {
             }
             Ok(_) => {}
             Err(error) => {
-                self.wrong(
-                    at,
-                    name,
-                    format!("cannot be read: {error}; write the path of a file with the secret"),
-                );
+                self.wrong(at, name, unreadable(&path, &error));
                 return Secret::new("");
             }
         }
@@ -321,11 +317,7 @@ impl<'a> Judge<'a> {
                 self.not_empty(at, first, "the file's first line")
             }
             Err(error) => {
-                self.wrong(
-                    at,
-                    name,
-                    format!("cannot be read: {error}; write the path of a file with the secret"),
-                );
+                self.wrong(at, name, unreadable(&path, &error));
                 Secret::new("")
             }
         }
@@ -435,6 +427,18 @@ fn pattern_error(error: &regex::Error) -> String {
     format!(
         "is not a regular expression: {why}; write \\ before a character that is meant as itself"
     )
+}
+
+/// Why a secret's file gives nothing. That it is there, and closed to the daemon's user, is what mostly happens.
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => format!(
+            "let the user that sms-milter runs as read it: chgrp sms-milter {0}; chmod 640 {0}",
+            path.display()
+        ),
+        _ => "write the path of a file with the secret".to_owned(),
+    };
+    format!("cannot be read: {error}; {remedy}")
 }
 
 #[cfg(test)]
