@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
 
 use super::Failure;
 use crate::config::{self, Gateway, Settings};
 use crate::mail::inject::Target;
+use crate::store::sled::guard::Room;
 
 /// The MTA is near; one that has not greeted by then is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,11 +97,7 @@ fn look(settings: &Settings, args: &CheckArgs, findings: &mut Findings<'_>) -> R
     {
         match gateway {
             Gateway::Modem(modem) => serial(&modem.common.id, &modem.device, findings)?,
-            Gateway::Http(http) => {
-                let start = http.url.literals().next().unwrap_or_default();
-                encrypted(&http.common.id, start, findings)?;
-            }
-            Gateway::Simulated(_) => {}
+            Gateway::Http(_) | Gateway::Simulated(_) => {}
         }
     }
     greeting(settings, findings)?;
@@ -129,17 +128,44 @@ fn store(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result<()
         Ok(found) if found.permissions().mode() & 0o007 != 0 => findings.warning(format!(
             "store: everybody may look into {shown}; run chmod o= {shown}"
         )),
-        Ok(_) => findings.ok(format!("store: {shown}")),
+        Ok(_) => match room(settings) {
+            Some(short) => findings.error(short),
+            None => findings.ok(format!("store: {shown}")),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            match path.parent().is_some_and(Path::is_dir) {
-                true => findings.ok(format!("store: {shown} will be made at the first start")),
-                false => findings.warning(format!(
+            let parent = path.parent().unwrap_or(Path::new("/"));
+            match access(parent, AccessFlags::W_OK | AccessFlags::X_OK) {
+                // Some file systems say yes to root, and mean no.
+                Ok(()) if !parent.starts_with("/proc") && !parent.starts_with("/sys") => {
+                    findings.ok(format!("store: {shown} will be made at the first start"))
+                }
+                Err(Errno::ENOENT) => findings.warning(format!(
                     "store: {shown} cannot be made: its parent is absent"
+                )),
+                _ => findings.warning(format!(
+                    "store: {shown} cannot be made: {} may not be written to; write another path, or run \
+                     this as the user of sms-milter",
+                    parent.display()
                 )),
             }
         }
         Err(error) => findings.warning(format!("store: {shown}: {error}")),
     }
+}
+
+/// Too little of it, and the daemon neither starts nor takes anything.
+fn room(settings: &Settings) -> Option<String> {
+    let path = &settings.store.path;
+    let room = Room::new(path, settings.milter.max_message as u64, None);
+    let free = room.free().ok()?;
+    (!room.is_enough().ok()?).then(|| {
+        format!(
+            "store: the disk of {} has {} MiB free, or no inodes, and {} MiB are needed; make room",
+            path.display(),
+            free >> 20,
+            room.floor() >> 20
+        )
+    })
 }
 
 fn serial(id: &str, device: &str, findings: &mut Findings<'_>) -> std::io::Result<()> {
@@ -150,21 +176,6 @@ fn serial(id: &str, device: &str, findings: &mut Findings<'_>) -> std::io::Resul
         Ok(_) => findings.warning(format!("gateway {id}: {device} is not a serial port")),
         Err(error) => findings.warning(format!(
             "gateway {id}: {device}: {error}; is the modem plugged in?"
-        )),
-    }
-}
-
-/// Texts and credentials in clear are for one machine only.
-fn encrypted(id: &str, url: &str, findings: &mut Findings<'_>) -> std::io::Result<()> {
-    let Some(rest) = url.strip_prefix("http://") else {
-        return Ok(());
-    };
-    let host = rest.split(['/', '?', ':']).next().unwrap_or_default();
-    let near = host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]");
-    match near {
-        true => Ok(()),
-        false => findings.warning(format!(
-            "gateway {id}: texts cross the network in clear; write https://{host}"
         )),
     }
 }

@@ -86,11 +86,20 @@ impl Judge<'_> {
             return None;
         };
         match Listen::parse(listen) {
-            Ok(listen) => Some(milter::Settings {
-                listen,
-                max_message,
-                max_connections,
-            }),
+            Ok(place) => {
+                if !place.is_near() {
+                    let text = format!(
+                        "{listen}: whoever reaches this port sends SMS as anybody; write \
+                         inet:127.0.0.1:8895, or let the firewall pass the MTA only"
+                    );
+                    self.warnings.add(&here, text);
+                }
+                Some(milter::Settings {
+                    listen: place,
+                    max_message,
+                    max_connections,
+                })
+            }
             Err(why) => {
                 self.errors.add(&here, why);
                 None

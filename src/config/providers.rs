@@ -15,7 +15,7 @@ use crate::gateway::http::{
 };
 use crate::gateway::{Common, Concatenation};
 use crate::secret::Secret;
-use crate::wire::template::{Position, Template};
+use crate::wire::template::{Position, Template, Variable};
 
 /// The media type of a body that does not say.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -68,6 +68,7 @@ impl Judge<'_> {
         settings.common.carries = settings.carries();
         self.whole(at, &settings);
         self.in_the_clear(at, &settings);
+        self.left_out(at, &settings);
         Some(settings)
     }
 
@@ -90,6 +91,22 @@ impl Judge<'_> {
                 let text = format!("cannot be read: {error}; write the path of a PEM file");
                 self.wrong(at, path, text);
                 None
+            }
+        }
+    }
+
+    /// A request that says not to whom, or not what, is a slip more often than meant.
+    fn left_out(&mut self, at: &At, settings: &Settings) {
+        for (variable, loss) in [
+            (Variable::Number, "no SMS says to whom it goes"),
+            (Variable::Data, "every SMS goes without its text"),
+        ] {
+            if !settings.has(variable) {
+                let name = variable.name();
+                self.warnings.add(
+                    &at.key("url"),
+                    format!("neither url nor body nor headers have %{name}%: {loss}; add it"),
+                );
             }
         }
     }

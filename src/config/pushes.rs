@@ -183,6 +183,19 @@ impl Judge<'_> {
                     "needs web.public_url: the signature is over the URL; write it, as https://sms.example.com",
                 );
             }
+            Some(scheme)
+                if scheme.needs_url()
+                    && self.public_url.is_none()
+                    && !settings.signing_keys.is_empty()
+                    && settings.secret.is_none()
+                    && settings.allow_from.is_empty() =>
+            {
+                self.warnings.add(
+                    at,
+                    "takes no received SMS and no receipts: their signature is over the URL; write \
+                     web.public_url, as https://sms.example.com",
+                );
+            }
             Some(Scheme::Header(HeaderScheme {
                 key: KeyForm::Base64 | KeyForm::Whsec,
                 ..

@@ -57,6 +57,17 @@ pub enum Listen {
 }
 
 impl Listen {
+    /// Only programs of this machine get there.
+    pub fn is_near(&self) -> bool {
+        match self {
+            Self::Unix { .. } => true,
+            Self::Inet { host, .. } => {
+                let address = host.parse::<std::net::IpAddr>();
+                host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+
     /// Reads `inet:HOST:PORT`, `inet:PORT@HOST` (Sendmail's way), `inet6:…`, `unix:/PATH` or
     /// `local:/PATH`.
     pub fn parse(text: &str) -> Result<Self, String> {

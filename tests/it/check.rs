@@ -87,7 +87,8 @@ fn looks_around() {
         "ok: store: ",
         "warning: gateway hall: /dev/absent-modem: No such file or directory (os error 2); is the modem plugged in?\n",
         "ok: gateway void: /dev/null is there\n",
-        "warning: gateway p: texts cross the network in clear; write https://sms.example.net\n",
+        "gateways[2].url: goes to sms.example.net in the clear, passwords and texts too; write https://\n",
+        "gateways[2].url: neither url nor body nor headers have %data%: every SMS goes without its text; add it\n",
         " greets\n",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");

@@ -565,12 +565,22 @@ fn warns() {
         ),
         (
             0o600,
+            "gateways: [{ id: a, type: http, url: \"https://sms.example.net/?n=%number%\" }]",
+            "config.yaml:5:38: gateways[0].url: neither url nor body nor headers have %data%: every SMS goes without its text; add it",
+        ),
+        (
+            0o600,
+            "gateways: [{ id: a, type: http, preset: twilio, account: AC123, token: t, number: \"+15550003333\" }]",
+            "config.yaml:5:12: gateways[0]: takes no received SMS and no receipts: their signature is over the URL; write web.public_url, as https://sms.example.com",
+        ),
+        (
+            0o600,
             "web: { listen: 0.0.0.0:8025 }\ngateways: [{ id: lab, type: simulated }]",
             "config.yaml:5:16: web.listen: 0.0.0.0:8025: passwords cross the network in clear; put a TLS proxy before 127.0.0.1:8025",
         ),
         (
             0o600,
-            "gateways:\n  - { id: a, type: http, url: \"http://sms.example.net:80/?t=%data%\" }\n  - { id: b, type: http, url: \"HTTP://localhost/?t=%data%\" }\n  - { id: c, type: http, url: \"http://[::1]:8080?t=%data%\" }",
+            "gateways:\n  - { id: a, type: http, url: \"http://sms.example.net:80/?n=%number%&t=%data%\" }\n  - { id: b, type: http, url: \"HTTP://localhost/?n=%number%&t=%data%\" }\n  - { id: c, type: http, url: \"http://[::1]:8080?n=%number%&t=%data%\" }",
             "config.yaml:6:31: gateways[0].url: goes to sms.example.net in the clear, passwords and texts too; write https://",
         ),
     ] {

@@ -58,6 +58,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a request says this, anywhere.
+    pub fn has(&self, wanted: Variable) -> bool {
+        templates(self).any(|t| t.variables().any(|v| v == wanted))
+    }
+
     /// GET of a URL, everything else by default.
     pub fn new(common: Common, url: Template) -> Self {
         Self {
@@ -86,9 +91,9 @@ impl Settings {
         Carries {
             binary: templates(self).any(Template::takes_data)
                 && templates(self).any(Template::tells_data),
-            udh: has(self, Variable::Udh),
-            dcs: has(self, Variable::Dcs),
-            pid: has(self, Variable::Pid),
+            udh: self.has(Variable::Udh),
+            dcs: self.has(Variable::Dcs),
+            pid: self.has(Variable::Pid),
             // Providers take characters and choose the septets themselves.
             tables: false,
         }
@@ -233,10 +238,10 @@ fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
 }
 
 fn check(settings: &Settings) -> Result<(), HttpError> {
-    if settings.common.concat == Concatenation::Udh && !has(settings, Variable::Udh) {
+    if settings.common.concat == Concatenation::Udh && !settings.has(Variable::Udh) {
         return Err(HttpError::NoUdh);
     }
-    if has(settings, Variable::From) {
+    if settings.has(Variable::From) {
         return Err(HttpError::From);
     }
     if settings.payload.is_some() && settings.method == Method::Get {
@@ -244,7 +249,7 @@ fn check(settings: &Settings) -> Result<(), HttpError> {
     }
     let header = match &settings.idempotency {
         Some(Idempotency::Header(name)) => Some(name),
-        Some(Idempotency::Field) if !has(settings, Variable::Msgid) => {
+        Some(Idempotency::Field) if !settings.has(Variable::Msgid) => {
             return Err(HttpError::NoMsgid);
         }
         _ => None,
@@ -267,10 +272,6 @@ fn check(settings: &Settings) -> Result<(), HttpError> {
         check_host(&client.url).map_err(|e| HttpError::Token(e.to_string()))?;
     }
     check_host(&settings.url)
-}
-
-fn has(settings: &Settings, wanted: Variable) -> bool {
-    templates(settings).any(|t| t.variables().any(|v| v == wanted))
 }
 
 /// An address in the URL is meant, when it is written so that everyone reads the same one.
