@@ -82,7 +82,7 @@ pub(super) async fn list(
     if ports.is_empty() && !args.json.json {
         writeln!(
             out,
-            "This machine has no serial port: is a modem plugged in?"
+            "There is no serial port here, but consoles: is a modem plugged in?"
         )?;
         return Ok(());
     }

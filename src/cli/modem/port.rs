@@ -272,11 +272,24 @@ pub(super) async fn open(
     baud: u32,
     known: &Known,
 ) -> Result<Box<dyn Stream>, Unopened> {
+    if is_no_line(port) {
+        return Err(Unopened::NotSerial);
+    }
     if let Some(holder) = Holder::find(port, known) {
         return Err(Unopened::Held(holder));
     }
     let opened = world.dial.serial(&port.name, baud).await;
     opened.map_err(|error| judge(port, known, &error))
+}
+
+/// A file, or /dev/null and its like, which half of all programs have open: nobody is told to end them.
+fn is_no_line(port: &Port) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    /// Linux, Documentation/admin-guide/devices.txt: 1 is memory.
+    const MEMORY: u64 = 1;
+    fs::metadata(&port.device).is_ok_and(|meta| {
+        !meta.file_type().is_char_device() || nix::sys::stat::major(meta.rdev()) == MEMORY
+    })
 }
 
 fn judge(port: &Port, known: &Known, error: &io::Error) -> Unopened {
@@ -342,7 +355,7 @@ impl Unopened {
 fn there_are(ports: &[Port]) -> String {
     let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     match names[..] {
-        [] => "this machine has no serial port: is the modem plugged in?".to_owned(),
+        [] => "no other serial port is here, but consoles: is the modem plugged in?".to_owned(),
         _ => format!("is it plugged in? There are: {}", names.join(", ")),
     }
 }
