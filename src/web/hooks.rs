@@ -204,8 +204,11 @@ async fn pushed(
         &body,
     );
     let guest = guest.ok_or(Refused::Forbidden)?;
-    let fields = fields?;
-    let brought = read::read(&guest.settings.hook, &fields)?;
+    let read = fields.and_then(|fields| read::read(&guest.settings.hook, &fields));
+    // The provider hears it, too; but who reads that?
+    let brought = read.inspect_err(|field| {
+        tracing::warn!(gw = gateway, event = "push-refused", "{field}");
+    })?;
     if brought.is_empty() {
         tracing::info!(
             gw = gateway,

@@ -91,7 +91,8 @@ impl Doors {
         let signed = signature.map(|(scheme, keys)| signature::verify(scheme, keys, push));
         let from = &door.settings.allow_from;
         let why = if digest.is_none() && signed.is_none() && from.is_empty() {
-            "the gateway has neither secret, signing_key nor allow_from".to_owned()
+            "the gateway has neither secret, signing_key nor allow_from (or its signature needs web.public_url)"
+                .to_owned()
         } else if digest.is_some() && !is_shown {
             "it does not show the secret".to_owned()
         } else if !from.is_empty() && !from.iter().any(|network| network.contains(peer)) {
