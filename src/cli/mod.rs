@@ -59,7 +59,7 @@ pub enum Command {
     Send(send::SendArgs),
     /// Encode and decode SMS PDUs
     Pdu(pdu::Args),
-    /// Show how the gateways do, and say which SIM is meant
+    /// Show how the gateways do and which providers are known, and say which SIM is meant
     Gateways(gateways::GatewaysArgs),
     /// Look after modems
     Modem(modem::ModemArgs),
@@ -180,14 +180,28 @@ pub async fn ask(settings: Settings, request: Request) -> Result<Vec<Value>, Fai
     let path = settings.control.clone();
     let answered = control::ask(&path, &request)
         .await
-        .map_err(|error| Failure::unavailable(format!("{}: {error}", path.display())))?;
+        .map_err(|error| unheard(&path, &error))?;
     match answered {
         Some(answer) => Ok(answer?),
         None => {
             as_owner(&settings.store.path)?;
+            if matches!(request, Request::Send { .. }) {
+                eprintln!("sms-milter: no daemon is running: what is sent now waits for it");
+            }
             let desk = crate::assembly::open_desk(settings, World::real()).await?;
             Ok(desk.answer(request).await?)
         }
+    }
+}
+
+fn unheard(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Failure {
+            code: 77,
+            text: format!("{path}: {error}; run this as root, or as the user of sms-milter"),
+        },
+        _ => Failure::unavailable(format!("{path}: {error}")),
     }
 }
 
@@ -221,7 +235,7 @@ pub fn as_owner(store: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Prints answers: JSON lines, or a table of these keys with their headings.
+/// Prints answers: JSON lines, or a table of these keys with their headings, times in seconds.
 pub fn print(
     out: &mut dyn Write,
     json: Json,
@@ -236,7 +250,10 @@ pub fn print(
     }
     let cell = |line: &Value, key: &str| match &line[key] {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.replace(char::is_control, " "),
+        Value::String(text) => match text.parse::<jiff::Timestamp>() {
+            Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Err(_) => text.replace(char::is_control, " "),
+        },
         other => other.to_string(),
     };
     let mut rows = vec![

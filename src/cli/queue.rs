@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::{Failure, Json, ask, print};
 use crate::config;
@@ -71,7 +72,10 @@ pub async fn run(path: &Path, args: &QueueArgs, out: &mut dyn Write) -> Result<(
                 all: *all,
                 limit: *limit,
             };
-            let lines = ask(settings, request).await?;
+            let mut lines = ask(settings, request).await?;
+            if !json.json {
+                lines.iter_mut().for_each(in_words);
+            }
             print(
                 out,
                 *json,
@@ -127,4 +131,21 @@ pub async fn run(path: &Path, args: &QueueArgs, out: &mut dyn Write) -> Result<(
             Ok(())
         }
     }
+}
+
+/// For people: what it means that a message is neither sent nor waits to be.
+fn in_words(line: &mut Value) {
+    let unsure = line["state"] == "sending" && line["unknowns"].as_u64().is_some_and(|n| n > 0);
+    let until = line["next_attempt"].as_str();
+    let until = until.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let (true, Some(gateway), Some(until)) = (unsure, line["gateway"].as_str(), until) else {
+        return;
+    };
+    let until = until.strftime("%Y-%m-%dT%H:%M:%SZ");
+    line["error"] = match line["error"].as_str() {
+        Some(why) => format!("may have been sent by {gateway}, decided at {until}: {why}"),
+        // We died with it on the line.
+        None => format!("may have been sent by {gateway}"),
+    }
+    .into();
 }

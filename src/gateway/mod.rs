@@ -17,6 +17,7 @@ pub mod memory;
 pub mod modem;
 pub mod simulated;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,6 +276,19 @@ pub enum Refusal {
     Link,
     /// We sent something wrong: it fails, and the log line says `class=Ours`.
     Ours,
+}
+
+/// As log lines have it.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Later { .. } => "Later",
+            Self::Never => "Never",
+            Self::Route => "Route",
+            Self::Link => "Link",
+            Self::Ours => "Ours",
+        })
+    }
 }
 
 /// What a gateway tells without being asked.

@@ -699,7 +699,7 @@ fn log_outcome(message: &Message, part: usize, outcome: &Outcome, common: &Commo
         Outcome::Accepted(_) => tracing::info!(%msg, %gw, %part, event = "sent"),
         Outcome::Unknown(reason) => tracing::warn!(%msg, %gw, %part, reason, event = "unknown"),
         Outcome::Refused { class, reason } => {
-            tracing::info!(%msg, %gw, %part, ?class, reason, event = "refused");
+            tracing::info!(%msg, %gw, %part, %class, reason, event = "refused");
         }
     }
 }
