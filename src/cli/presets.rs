@@ -141,7 +141,12 @@ fn page(preset: &Preset) -> String {
         (false, false) => "nothing",
     };
     page.push_str(&format!("\nLong texts: {cut}. Pushed to us: {pushed}.\n"));
-    page.push_str("\nAt the provider\n");
+    if brings(preset, false) {
+        page.push_str(
+            "With receipts: always a confirmation waits for the receipt and says \"delivered\".\n",
+        );
+    }
+    page.push_str("\nAt the provider (behind /hooks/ stands the id of the gateway)\n");
     for text in setup(preset).lines() {
         page.push_str(&format!("  {text}\n"));
     }
@@ -151,6 +156,11 @@ fn page(preset: &Preset) -> String {
     }
     page.push_str("\nIn the configuration\n\ngateways:\n");
     page.push_str(&config(preset));
+    if brings(preset, true) || brings(preset, false) {
+        page.push_str("# Where the provider reaches us, through a TLS proxy before web.listen:\n");
+        page.push_str(&format!("web: {{ public_url: \"{PUBLIC_URL}\" }}\n"));
+    }
+    page.push_str("\nFiles of secrets: one line each, root:sms-milter, mode 0640.\n");
     page
 }
 
