@@ -156,7 +156,7 @@ fn store(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result<()
 /// Too little of it, and the daemon neither starts nor takes anything.
 fn room(settings: &Settings) -> Option<String> {
     let path = &settings.store.path;
-    let room = Room::new(path, settings.milter.max_message as u64, None);
+    let room = Room::new(path, settings.milter.max_message, None);
     let free = room.free().ok()?;
     (!room.is_enough().ok()?).then(|| {
         format!(
