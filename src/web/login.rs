@@ -36,6 +36,9 @@ const FAILED: Duration = Duration::from_secs(1);
 /// A browser sends the password with each request; Argon2 runs once in that time.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
+/// How a name and a password are asked for (RFC 7617).
+pub(super) const REALM: &str = r#"Basic realm="sms-milter", charset="UTF-8""#;
+
 /// More right passwords than that are not remembered: there are few admins.
 const MAX_REMEMBERED: usize = 64;
 
@@ -46,7 +49,7 @@ admins: { NAME: \"$argon2id$…\" }\n\ninto the configuration (hash: echo -n PAS
 /// Checks who asks.
 pub(super) struct Login {
     admins: Arc<BTreeMap<String, String>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// Digests of name and password that were right, and until when.
     remembered: Mutex<HashMap<[u8; 32], Instant>>,
     /// Makes the digests useless elsewhere.
@@ -71,10 +74,7 @@ pub(super) async fn require(
     match shared.login.verdict(peer.ip(), request.headers()).await {
         Verdict::Welcome => next.run(request).await,
         Verdict::Who => {
-            let ask = (
-                header::WWW_AUTHENTICATE,
-                r#"Basic realm="sms-milter", charset="UTF-8""#,
-            );
+            let ask = (header::WWW_AUTHENTICATE, REALM);
             (
                 StatusCode::UNAUTHORIZED,
                 [ask],
@@ -101,7 +101,7 @@ impl Login {
         world.random.fill(&mut key);
         Self {
             admins: Arc::new(admins),
-            turns: Semaphore::new(AT_A_TIME),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
             remembered: Mutex::default(),
             key,
         }
@@ -126,13 +126,18 @@ impl Login {
         if self.remembers(&digest) {
             return Verdict::Welcome;
         }
-        let Ok(Ok(turn)) = tokio::time::timeout(TURN, self.turns.acquire()).await else {
+        let turn = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned());
+        let Ok(Ok(turn)) = turn.await else {
             return Verdict::Busy;
         };
         let admins = Arc::clone(&self.admins);
-        let right = tokio::task::spawn_blocking(move || verify(&admins, &name, &password));
+        // Who hangs up stops waiting, not the work: so the work has the turn.
+        let right = tokio::task::spawn_blocking(move || {
+            let right = verify(&admins, &name, &password);
+            drop(turn);
+            right
+        });
         let right = right.await.unwrap_or(false);
-        drop(turn);
         if right {
             self.remember(digest);
             return Verdict::Welcome;
@@ -247,15 +252,34 @@ mod tests {
         );
     }
 
+    /// A hash that takes no time; `kib` of memory.
+    fn hash(password: &[u8], kib: u32) -> String {
+        use argon2::password_hash::PasswordHasher;
+        let cheap = argon2::Params::new(kib, 1, 1, None).expect("parameters");
+        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
+        let hash = argon2.hash_password_with_salt(password, b"saltsalt");
+        hash.expect("hash").to_string()
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_does_not_free_a_turn() {
+        // Some tens of milliseconds each, in a debug build.
+        let admins = BTreeMap::from([("admin".to_owned(), hash(b"right", 32 * 1024))]);
+        let login = Login::new(admins, &World::real());
+        for n in 0..2 * AT_A_TIME {
+            let guess = login.check("admin".to_owned(), Secret::new(format!("wrong{n}")));
+            let hung_up = tokio::time::timeout(Duration::from_millis(1), guess).await;
+            assert!(hung_up.is_err());
+        }
+        assert_eq!(login.turns.available_permits(), 0);
+        let all = u32::try_from(AT_A_TIME).expect("few");
+        let work = login.turns.acquire_many(all);
+        assert!(tokio::time::timeout(TURN, work).await.is_ok(), "it ends");
+    }
+
     #[test]
     fn passwords() {
-        use argon2::password_hash::PasswordHasher;
-        let cheap = argon2::Params::new(8, 1, 1, None).expect("parameters");
-        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
-        let hash = argon2
-            .hash_password_with_salt(b"right", b"saltsalt")
-            .expect("hash");
-        let admins = BTreeMap::from([("admin".to_owned(), hash.to_string())]);
+        let admins = BTreeMap::from([("admin".to_owned(), hash(b"right", 8))]);
         for (name, password, right) in [
             ("admin", "right", true),
             ("admin", "wrong", false),
