@@ -146,6 +146,11 @@ impl Judge<'_> {
         };
         if let Some(key) = scheme.lacks() {
             self.missing(&at.key(key), "the header it stands in: it is in over");
+        } else if let Some(key) = scheme.unsigned() {
+            self.errors.add(
+                &at.key(key),
+                "proves nothing that the signature is not over; write it into over too, or remove it",
+            );
         }
         Some(scheme)
     }
@@ -209,8 +214,9 @@ impl Judge<'_> {
         use base64::engine::general_purpose::STANDARD;
         let is_coded = |key: &Secret| {
             let text = key.expose().trim_start_matches("whsec_");
-            // An empty one was said already.
-            STANDARD.decode(text).is_ok()
+            let octets = STANDARD.decode(text);
+            // An empty one was said already; one with nothing behind its mark is known to everybody.
+            octets.is_ok_and(|octets| !octets.is_empty() || key.expose().is_empty())
         };
         if !keys.iter().all(is_coded) {
             self.errors.add(

@@ -30,7 +30,7 @@ use crate::secret::Secret;
 const MAX_DIGESTS: usize = 8;
 
 /// From here on a time is in milliseconds: year 5138 in seconds.
-const MILLISECONDS: i64 = 100_000_000_000;
+const MILLISECONDS: u64 = 100_000_000_000;
 
 /// What a signature may be over.
 pub(super) struct Signed<'a> {
@@ -123,10 +123,13 @@ fn header(scheme: &HeaderScheme, keys: &[Secret], push: &Signed<'_>) -> Result<P
     if scheme.timestamp.is_some() {
         timely(timestamp, scheme.window, push.now)?;
     }
-    let once = [id, nonce].into_iter().find(|text| !text.is_empty());
+    // What the digest is not over, anyone can write anew.
+    let over = |piece| scheme.over.0.contains(&piece);
+    let mut once = [(Piece::Id, id), (Piece::Nonce, nonce)].into_iter();
+    let once = once.find(|(piece, text)| over(piece.clone()) && !text.is_empty());
     Ok(Proof {
-        once: once.map(str::to_owned),
-        timed: scheme.timestamp.is_some(),
+        once: once.map(|(_, text)| text.to_owned()),
+        timed: scheme.timestamp.is_some() && over(Piece::Timestamp),
     })
 }
 
@@ -179,7 +182,7 @@ fn made_by(algorithm: Algorithm, key: &[u8], over: &[u8], digest: &[u8]) -> bool
 /// Seconds or milliseconds since 1970, no further from now than `window`.
 fn timely(timestamp: &str, window: Duration, now: Timestamp) -> Result<(), Unsigned> {
     let number: i64 = timestamp.trim().parse().map_err(|_| Unsigned::Clock)?;
-    let at = match number.abs() >= MILLISECONDS {
+    let at = match number.unsigned_abs() >= MILLISECONDS {
         true => Timestamp::from_millisecond(number),
         false => Timestamp::from_second(number),
     };

@@ -117,6 +117,22 @@ impl HeaderScheme {
         .into_iter()
         .find_map(|(lacks, key)| lacks.then_some(key))
     }
+
+    /// What is named and not signed, as a key of the configuration: anyone can write it anew, so it proves
+    /// nothing.
+    pub fn unsigned(&self) -> Option<&'static str> {
+        let over = |piece| self.over.0.contains(&piece);
+        [
+            (
+                self.timestamp.is_some() && !over(Piece::Timestamp),
+                "timestamp",
+            ),
+            (self.id.is_some() && !over(Piece::Id), "id"),
+            (self.nonce.is_some() && !over(Piece::Nonce), "nonce"),
+        ]
+        .into_iter()
+        .find_map(|(unsigned, key)| unsigned.then_some(key))
+    }
 }
 
 impl Scheme {
@@ -283,5 +299,8 @@ mod tests {
         assert_eq!(scheme.lacks(), None);
         scheme.timestamp = None;
         assert_eq!(scheme.lacks(), Some("timestamp"));
+        assert_eq!(scheme.unsigned(), None);
+        scheme.over = Over(vec![Piece::Body]);
+        assert_eq!(scheme.unsigned(), Some("id"));
     }
 }

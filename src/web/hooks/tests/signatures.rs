@@ -300,3 +300,49 @@ proptest! {
         }
     }
 }
+
+/// What the signature is not over proves neither when nor that it is the first.
+#[test]
+fn what_is_not_signed_proves_nothing() {
+    let scheme = |over: &str| {
+        Scheme::Header(HeaderScheme {
+            header: "x-signature".to_owned(),
+            prefix: String::new(),
+            algorithm: Algorithm::Sha256,
+            encoding: Encoding::Hex,
+            over: Over::parse(over).expect("over"),
+            timestamp: Some("x-time".to_owned()),
+            id: Some("x-id".to_owned()),
+            nonce: None,
+            key: KeyForm::Text,
+            window: Duration::from_secs(300),
+        })
+    };
+    let push = |signature: &str| Request {
+        now: 1_700_000_000,
+        ..request(
+            vec![
+                ("x-signature", signature.to_owned()),
+                ("x-time", "1700000000".to_owned()),
+                ("x-id", "1".to_owned()),
+            ],
+            "from=a&text=b",
+        )
+    };
+    // HMAC-SHA256 by OpenSSL, key "key".
+    let of_body = "16ec576ac2504e502b438e1892591a0aa56675a55afcb3770134714c532c37fe";
+    assert_eq!(
+        push(of_body).check(&scheme("body"), &["key"]),
+        proven(None, false)
+    );
+    let of_time = "08cb1e40274d0811f73a6c90f14437e75b5c26b4a6e8339e106492d411429a5d";
+    assert_eq!(
+        push(of_time).check(&scheme("timestamp+body"), &["key"]),
+        proven(None, true)
+    );
+    let of_all = "063ad0f2b2a3dab5f7e5b63bd1d6b2caac5e781d28a75e5e571a536545317e8b";
+    assert_eq!(
+        push(of_all).check(&scheme("id+timestamp+body"), &["key"]),
+        proven(Some("1"), true)
+    );
+}
