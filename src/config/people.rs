@@ -13,6 +13,7 @@ use super::problems::At;
 use super::raw::{self, Several, Spelled};
 use super::scalars::Judge;
 use crate::access::{Alias, Confirm, Network, Policy, Resubmission, Settings, User};
+use crate::gateway::http::check_address;
 use crate::mail::address;
 use crate::sms::{Class, Region};
 use crate::web::post::{Form, Program};
@@ -464,7 +465,13 @@ impl Judge<'_> {
                     let text = format!("is not a URL without user and query; write {write}");
                     self.errors.add(&here, text);
                 }
-                url
+                let hidden = check_address(text).err().filter(|_| url.is_some());
+                if let Some(error) = &hidden {
+                    let text = error.to_string();
+                    let text = text.strip_prefix("url: ").unwrap_or(&text);
+                    self.errors.add(&here, text);
+                }
+                url.filter(|_| hidden.is_none())
             }
         };
         let here = at.key("secret");

@@ -8,7 +8,8 @@
 //! (everything but `A-Z a-z 0-9 - . _ ~`, so a `+` is always `%2B`), escaped in a JSON string, XML
 //! text or an attribute, visible in a header, as it is in any other body. So the provider sees one
 //! field with exactly our octets, whatever a text holds. `;json` and `;xml`, beyond the dialect, make of
-//! it what a body of another type needs, or JSON in a form's field.
+//! it what a body of another type needs, or JSON in a form's field; `;octets` leaves data the octets they are,
+//! percent-encoded in a URL and a form, where the dialect has base64.
 //!
 //! A variable is never part of a URL's scheme, host or port, and cannot walk up its path.
 //!
@@ -51,10 +52,9 @@ impl Position {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         match essence.to_ascii_lowercase().as_str() {
             "application/x-www-form-urlencoded" => Position::Form,
-            "application/json" => Position::Json,
-            "application/xml" | "text/xml" => Position::Xml,
-            other if other.ends_with("+json") => Position::Json,
-            other if other.ends_with("+xml") => Position::Xml,
+            // text/json, application/problem+json, application/x-ndjson.
+            other if other.ends_with("json") => Position::Json,
+            other if other.ends_with("xml") => Position::Xml,
             _ => Position::Raw,
         }
     }
@@ -246,6 +246,8 @@ enum Kind {
 enum Coding {
     Hex,
     Base64,
+    /// None: the octets themselves, as the position writes octets.
+    Octets,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -297,6 +299,13 @@ impl Template {
         let for_data = |field: &Field| field.conditions.iter().all(|c| *c == Kind::Binary);
         self.fields()
             .any(|field| field.variable == Variable::Data && for_data(field))
+    }
+
+    /// The header of a text's part gets in: some `%udh%` is not for data only.
+    pub fn takes_header(&self) -> bool {
+        let for_text = |field: &Field| !field.conditions.contains(&Kind::Binary);
+        self.fields()
+            .any(|field| field.variable == Variable::Udh && for_text(field))
     }
 
     /// Whoever reads it can tell 8-bit data from a text.
@@ -375,7 +384,7 @@ impl Field {
         let coded = match self.coding.or(value.coding) {
             Some(Coding::Hex) => Cow::Owned(upper_hex(&value.octets).into_bytes()),
             Some(Coding::Base64) => Cow::Owned(STANDARD.encode(&value.octets).into_bytes()),
-            None => value.octets,
+            Some(Coding::Octets) | None => value.octets,
         };
         let bare = value.number || self.variable == Variable::Condition;
         let text = || String::from_utf8_lossy(&coded);

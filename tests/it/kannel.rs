@@ -110,6 +110,18 @@ async fn kannel_is_a_provider_and_has_us_as_its_centre() {
     assert_eq!(data.header("X-SMS-UDH").as_deref(), Some(header[1]));
     assert!(String::from_utf8_lossy(&data.data).contains("AAH/gA=="));
 
+    // The other way: every octet there is, in two parts with a header for a port.
+    let octets: String = (0..=255).map(|octet| format!("{octet:02X}")).collect();
+    let from = ["--from", "ann.smith@example.com", "--binary", &octets];
+    let sent = office.command(&[&["send", PHONE][..], &from, &header].concat());
+    assert!(sent.status.success(), "{sent:?}");
+    let shown = centre.until(&["phone", "show", PHONE, "--json"], |lines| {
+        lines.len() >= 6
+    });
+    assert_eq!(shown[5]["data"], *octets, "{}", kannel.logs());
+    let header_shown = shown[5]["udh"].as_str().unwrap_or_default();
+    assert!(header_shown.ends_with(&header[1][2..]), "{header_shown}");
+
     assert_eq!(no_mails.mails().len(), 0);
     assert!(office.stop().success());
     assert!(centre.stop().success());

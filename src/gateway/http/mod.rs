@@ -52,7 +52,7 @@ pub use place::{Document, Place, PlaceError};
 use settings::secrets;
 pub use settings::{
     Auth, Client, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpError, Idempotency, Method,
-    Payload, Settings,
+    Payload, Settings, check_address,
 };
 pub use tls::MAX_PEM;
 use token::{Tokens, Used};

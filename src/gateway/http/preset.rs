@@ -3,6 +3,11 @@
 //! A preset is a YAML file in `presets/`, built in: the request, how its answer is read, what is pushed to
 //! us and how that is signed, what is not verified. `{key}` in it stands for a key of the gateway in the
 //! configuration, written as the place wants it; `{piece}` for a piece that is there or not.
+//!
+//! None asks a provider what became of a message whose outcome is unknown (durability 2.5). Providers find a
+//! message by the id that they gave it, and that stood in the answer that is missing. Those that are known to
+//! find it by ours (another sms-milter, SMSGate) take a repeat under it as the question: `idempotency`, which is one
+//! request for both. Of the rest a receipt under our id still tells, while `unknown_wait` lasts.
 
 mod fill;
 
@@ -532,6 +537,7 @@ mod tests {
             }
             if let Some(Scheme::Header(scheme)) = preset.signature() {
                 assert_eq!(scheme.lacks(), None, "{}", preset.name);
+                assert_eq!(scheme.unsigned(), None, "{}", preset.name);
             }
             assert!(
                 !preset.setup.is_empty() && !preset.unverified.is_empty(),

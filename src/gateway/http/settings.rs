@@ -203,6 +203,17 @@ pub enum HttpError {
     /// A variable of inbound pushes.
     #[error("%from% is for inbound pushes; write %sender%")]
     From,
+    /// A header that decides where a request goes, or where it ends.
+    #[error("headers: {0} is what the connection fills in; remove it")]
+    HeaderOfConnection(String),
+    /// The same, of a text's or a person's choice.
+    #[error("headers: Host says where the request goes; write it out, without variables")]
+    HostOfVariables,
+    /// Whose parts a text could end.
+    #[error(
+        "content_type: a text could end a part of multipart; write application/x-www-form-urlencoded or application/json, as the provider takes it"
+    )]
+    Multipart,
     /// Not a header's name.
     #[error("headers: {0:?} is no header name")]
     HeaderName(String),
@@ -231,6 +242,19 @@ pub enum HttpError {
     Client(String),
 }
 
+/// What says where a request ends and who else reads it (RFC 9110 §7.6.1, RFC 9112 §6): a template for them
+/// makes two requests of one, or half of one.
+const OF_CONNECTION: [&str; 8] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
     let headers = settings.headers.iter().map(|(_, template)| template);
     let payload = settings.payload.iter().map(|payload| &payload.template);
@@ -238,7 +262,9 @@ fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
 }
 
 fn check(settings: &Settings) -> Result<(), HttpError> {
-    if settings.common.concat == Concatenation::Udh && !settings.has(Variable::Udh) {
+    if settings.common.concat == Concatenation::Udh
+        && !templates(settings).any(Template::takes_header)
+    {
         return Err(HttpError::NoUdh);
     }
     if settings.has(Variable::From) {
@@ -256,7 +282,24 @@ fn check(settings: &Settings) -> Result<(), HttpError> {
     };
     let names = settings.headers.iter().map(|(name, _)| name).chain(header);
     for name in names {
-        HeaderName::try_from(name.as_str()).map_err(|_| HttpError::HeaderName(name.clone()))?;
+        let parsed = HeaderName::try_from(name.as_str());
+        let parsed = parsed.map_err(|_| HttpError::HeaderName(name.clone()))?;
+        if OF_CONNECTION.contains(&parsed.as_str()) {
+            return Err(HttpError::HeaderOfConnection(name.clone()));
+        }
+    }
+    let mut hosts = settings.headers.iter();
+    if hosts.any(|(name, value)| {
+        name.eq_ignore_ascii_case("host") && value.variables().next().is_some()
+    }) {
+        return Err(HttpError::HostOfVariables);
+    }
+    if let Some(payload) = &settings.payload {
+        let multipart = payload.content_type.trim_start().get(..10);
+        let is_multipart = multipart.is_some_and(|start| start.eq_ignore_ascii_case("multipart/"));
+        if is_multipart && payload.template.variables().next().is_some() {
+            return Err(HttpError::Multipart);
+        }
     }
     if let Some(pem) = &settings.client_cert {
         tls::identity(pem).map_err(HttpError::ClientCert)?;
@@ -274,9 +317,12 @@ fn check(settings: &Settings) -> Result<(), HttpError> {
     check_host(&settings.url)
 }
 
-/// An address in the URL is meant, when it is written so that everyone reads the same one.
 fn check_host(url: &Template) -> Result<(), HttpError> {
-    let head: String = url.literals().next().unwrap_or_default().to_owned();
+    check_address(url.literals().next().unwrap_or_default())
+}
+
+/// An address in the URL is meant, when it is written so that everyone reads the same one.
+pub fn check_address(head: &str) -> Result<(), HttpError> {
     let end = head.find('?').unwrap_or(head.len());
     let parsed = reqwest::Url::parse(&head[..end]).map_err(|e| HttpError::Url(e.to_string()))?;
     let host = parsed.host_str().unwrap_or_default();
@@ -395,6 +441,8 @@ mod tests {
         check_url("http://[0:0::1]/?%data%", Provider, "fine");
         let udh = "concat: udh needs %udh% in url, headers or body; write concat: provider or concat: numbered";
         check_url("https://h/?t=%data%", Udh, udh);
+        check_url("https://h/?t=%data%&u=%udh;isbinary;hex%", Udh, udh);
+        check_url("https://h/?t=%data%&u=%udh;isascii%", Udh, "fine");
         let host = |written, meant| {
             format!("url: the host {written} is another way to write {meant}; write {meant}")
         };
@@ -412,6 +460,31 @@ mod tests {
         check_url("https://h:99999/", Provider, "url: invalid port number");
         let from = "%from% is for inbound pushes; write %sender%";
         check_url("https://h/?f=%from%", Provider, from);
+    }
+
+    #[test]
+    fn no_text_says_where_a_request_goes_or_ends() {
+        let template = |text, position| Template::parse(text, position).expect("template");
+        let with = |name: &str, value| {
+            let mut settings = settings("https://h/?t=%data%", Concatenation::Provider);
+            let value = template(value, Position::Header);
+            settings.headers.push((name.to_owned(), value));
+            check(&settings).map_err(|e| e.to_string())
+        };
+        assert_eq!(with("Host", "a.example"), Ok(()));
+        let host = "headers: Host says where the request goes; write it out, without variables";
+        assert_eq!(with("HOST", "%sender%.example"), Err(host.to_owned()));
+        let length = "headers: Content-Length is what the connection fills in; remove it";
+        assert_eq!(with("Content-Length", "3"), Err(length.to_owned()));
+        assert!(with("transfer-encoding", "chunked").is_err());
+
+        let mut settings = settings("https://h/", Concatenation::Provider);
+        settings.method = Method::Post;
+        settings.payload = Some(Payload {
+            template: template("--x\r\n\r\n%data%\r\n--x--", Position::Raw),
+            content_type: "Multipart/form-data; boundary=x".to_owned(),
+        });
+        assert!(matches!(check(&settings), Err(HttpError::Multipart)));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::{
 };
 
 /// The attributes, for the error that lists them.
-const ATTRIBUTES: [&str; 12] = [
+const ATTRIBUTES: [&str; 13] = [
     "hex",
     "b64",
+    "octets",
     "len",
     "unicode",
     "charset=",
@@ -99,6 +100,11 @@ impl Parser<'_> {
         let encoded = matches!(self.position, Position::Url | Position::Form);
         match known {
             Some((end, variable)) => self.variable(at, at + 1 + end, variable),
+            // %da and %dc are URL encoding too, of what is no text.
+            None if let Some(variable) = unclosed(rest) => {
+                let what = format!("%{} is not closed", variable.name());
+                Err(error(at, what, "end the variable with %"))
+            }
             None if rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()) => {
                 self.character(at, '%')
             }
@@ -177,8 +183,9 @@ impl Parser<'_> {
                 field.escape,
                 Escape::JsonString | Escape::JsonValue | Escape::Xml
             );
-        if octets && only_text && field.coding.is_none() {
-            let what = "octets of another charset cannot stand in JSON or XML";
+        let plain = matches!(field.coding, None | Some(Coding::Octets));
+        if (octets || field.coding == Some(Coding::Octets)) && only_text && plain {
+            let what = "octets cannot stand in JSON or XML";
             return Err(error(start, what, "add ;hex or ;b64"));
         }
         self.templated_path |= self.scanner.in_path();
@@ -201,6 +208,7 @@ impl Parser<'_> {
         match (name, argument) {
             ("hex", None) => self.code(at, field, Coding::Hex)?,
             ("b64", None) => self.code(at, field, Coding::Base64)?,
+            ("octets", None) => self.code(at, field, Coding::Octets)?,
             ("len", None) => field.len = true,
             ("unicode", None) => {
                 self.convert(at, field, Charset::Utf16Be)?;
@@ -254,7 +262,7 @@ impl Parser<'_> {
             Some(_) => Err(error(
                 at,
                 "the value is coded twice",
-                "write one of hex and b64",
+                "write one of hex, b64 and octets",
             )),
         }
     }
@@ -290,7 +298,15 @@ fn named(name: &str) -> Option<Variable> {
     Variable::ALL.into_iter().find(|v| v.name() == name)
 }
 
+/// The variable whose whole name the text begins with.
+fn unclosed(text: &str) -> Option<Variable> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let name = text.split(|c| !is_name(c)).next()?;
+    named(name)
+}
+
 /// Follows the literal text as far as it says what stands where.
+#[derive(Clone)]
 enum Scanner {
     Url {
         /// Where scheme, host and port end.
@@ -308,6 +324,7 @@ enum Scanner {
 }
 
 /// Where in XML, and what of a mark that changes it was seen.
+#[derive(Clone)]
 struct Xml {
     place: Place,
     /// The characters since the last `<`, or the last three.
@@ -398,16 +415,29 @@ impl Scanner {
         }
     }
 
-    /// `;value=` stands in the request as it is, so it obeys what literal text obeys.
+    /// `;value=` stands in the request as it is, so it obeys what literal text obeys. It may not be there,
+    /// so what follows it must stand at the same kind of place without it.
     fn check_suffix(&self, at: usize, text: &str) -> Result<(), TemplateError> {
+        let mut after = self.clone();
         for c in text.chars() {
-            match self {
-                Scanner::Url { .. } => url_character(at, c)?,
-                Scanner::Header => header_character(at, c)?,
-                _ => {}
-            }
+            after.see(at, c)?;
         }
-        Ok(())
+        let same = match (self, &after) {
+            (
+                Scanner::Json { string, .. },
+                Scanner::Json {
+                    string: ends,
+                    escaped,
+                },
+            ) => string == ends && !escaped,
+            (Scanner::Xml(begins), Scanner::Xml(ends)) => begins.place == ends.place,
+            _ => true,
+        };
+        if same {
+            return Ok(());
+        }
+        let what = "value= begins or ends a string, a tag or the like and leaves it so";
+        Err(error(at, what, "write the whole of it into one value="))
     }
 
     fn in_path(&self) -> bool {

@@ -103,6 +103,8 @@ fn attributes() {
     check("%data;isunicode;charset=iso-8859-1%", "", "%3F%80", "");
     check("%data;isunicode;charset=utf-16le;hex%", "", "1604AC20", "");
     check("%data;isbinary%", "", "", "%2B%2F8A");
+    check("%data;isbinary;octets%", "", "", "%FB%FF%00");
+    check("%udh;len;octets%", "", "%05%00%03%CC%02%01", "");
     check(
         "%condition;isunicode;value=&unicode=1%",
         "",
@@ -124,6 +126,75 @@ fn attributes() {
     );
     check("%sender;interprefix=00%", "ACME", "ACME", "ACME");
     check("%dcs;hex%", "00", "08", "04");
+}
+
+#[test]
+fn a_value_leaves_its_surroundings_as_they_are() {
+    #[track_caller]
+    fn check(position: Position, text: &str, expected: &str) {
+        assert_eq!(render(text, position, &ASCII), expected, "{text}");
+    }
+    use Position::{Json, Xml};
+    let refuse = |position, text: &str| {
+        let at = text.find("value=").expect("an attribute");
+        let expected = format!(
+            "at offset {at}: value= begins or ends a string, a tag or the like and leaves it so; \
+             write the whole of it into one value="
+        );
+        check(position, text, &expected);
+    };
+    // Else the text would stand outside of its string.
+    let opens = r#"{"a":1%condition;isascii;value=,"t":"%%data%"}"#;
+    refuse(Json, opens);
+    refuse(Json, r#"{"t":"%data;value=\%"}"#);
+    refuse(Json, r#"{"t":"%data;value="%}"#);
+    check(
+        Json,
+        r#"{"t":"x"%condition;isascii;value=,"u":"\"y"%}"#,
+        r#"{"t":"x","u":"\"y"}"#,
+    );
+    refuse(Xml, "<a>%condition;value=<!--%%data%--></a>");
+    refuse(Xml, "<a>%condition;value=<b c='%%data%'/></a>");
+    check(Xml, "<a>%condition;value=<b/>%</a>", "<a><b/></a>");
+    check(Xml, "<a b='%sender;value=' c='%'/>", "<a b='ACME' c=''/>");
+}
+
+#[test]
+fn a_variable_is_closed() {
+    for text in [
+        "http://h/?t=%data",
+        "http://h/?t=%data&n=%number%",
+        "http://h/?d=%dcs",
+    ] {
+        let shown = render(text, Position::Url, &ASCII);
+        assert!(
+            shown.contains("is not closed; end the variable with %"),
+            "{shown}"
+        );
+    }
+    let shown = render("http://h/?t=%da%dcb", Position::Url, &ASCII);
+    assert_eq!(shown, "http://h/?t=%da%dcb");
+}
+
+#[test]
+fn media_types() {
+    use Position::{Form, Json, Raw, Xml};
+    for (media_type, position) in [
+        ("application/x-www-form-urlencoded; charset=utf-8", Form),
+        ("application/json", Json),
+        ("Text/JSON", Json),
+        ("application/problem+json;v=1", Json),
+        ("application/x-ndjson", Json),
+        ("application/soap+xml", Xml),
+        ("text/xml", Xml),
+        ("text/plain", Raw),
+    ] {
+        assert_eq!(
+            Position::of_content_type(media_type),
+            position,
+            "{media_type}"
+        );
+    }
 }
 
 /// The URLs of facts/http-template.md, as they are.
@@ -313,7 +384,7 @@ fn errors() {
     check(
         Url,
         "http://h/?t=%data;hax%",
-        "at offset 18: \"hax\" is no attribute; known are hex, b64, len, unicode, charset=, isascii, isunicode, isbinary, value=, interprefix=, json, xml",
+        "at offset 18: \"hax\" is no attribute; known are hex, b64, octets, len, unicode, charset=, isascii, isunicode, isbinary, value=, interprefix=, json, xml",
     );
     check(
         Url,
@@ -323,7 +394,7 @@ fn errors() {
     check(
         Url,
         "http://h/?t=%data;hex;b64%",
-        "at offset 22: the value is coded twice; write one of hex and b64",
+        "at offset 22: the value is coded twice; write one of hex, b64 and octets",
     );
     check(
         Url,
@@ -353,7 +424,7 @@ fn errors() {
     check(
         Form,
         "t=%data;charset=latin1;json%",
-        "at offset 2: octets of another charset cannot stand in JSON or XML; add ;hex or ;b64",
+        "at offset 2: octets cannot stand in JSON or XML; add ;hex or ;b64",
     );
     check(
         Json,
@@ -368,7 +439,7 @@ fn errors() {
     check(
         Json,
         "%data;charset=latin1%",
-        "at offset 0: octets of another charset cannot stand in JSON or XML; add ;hex or ;b64",
+        "at offset 0: octets cannot stand in JSON or XML; add ;hex or ;b64",
     );
     check(
         Xml,

@@ -1,7 +1,11 @@
-//! Any template with any values: it is read or refused, rendering ends, and a URL keeps its host.
+//! Any template with any values: it is read or refused, rendering ends, a URL keeps its host, a header
+//! stays on its line; and what a value is changes nothing of what stands around it: a harmless and a
+//! hostile text make requests of the same form.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use sms_milter::wire::template::{Data, Position, Template, Values};
 
 fuzz_target!(|input: (u8, String, String, Vec<u8>)| {
@@ -15,23 +19,103 @@ fuzz_target!(|input: (u8, String, String, Vec<u8>)| {
     let Ok(template) = Template::parse(&template, position) else {
         return;
     };
-    for data in [Data::Ascii(&text), Data::Unicode(&text), Data::Binary(&octets)] {
-        let rendered = template.render(&Values {
-            number: "+15551234567",
-            data,
-            udh: &octets,
-            pid: choice,
-            dcs: choice,
-            sender: &text,
-            sender_phonealias: &text,
-            parts: choice,
-            msgid: "id",
-            from: "",
-        });
-        if let (Url, Ok(url)) = (position, rendered) {
-            let url = String::from_utf8(url).expect("a URL is text");
-            assert!(url.starts_with("http://host.example/"));
-            assert!(!url.contains(['#', '\\', '\r', '\n', ' ']));
+    let pairs = [
+        (Data::Ascii("x"), Data::Ascii(&text)),
+        (Data::Unicode("x"), Data::Unicode(&text)),
+        (Data::Binary(b"x"), Data::Binary(&octets)),
+    ];
+    for (harmless, hostile) in pairs {
+        let render = |data, udh, sender| {
+            template.render(&Values {
+                number: "+15551234567",
+                data,
+                udh,
+                pid: choice,
+                dcs: choice,
+                sender,
+                sender_phonealias: sender,
+                parts: choice,
+                msgid: "id",
+                from: sender,
+            })
+        };
+        let (Ok(harmless), Ok(hostile)) =
+            (render(harmless, b"x", "x"), render(hostile, &octets, &text))
+        else {
+            continue;
+        };
+        let as_text = |octets| String::from_utf8(octets).expect("all but a raw body is text");
+        match position {
+            Url | Form => {
+                let (harmless, hostile) = (as_text(harmless), as_text(hostile));
+                if position == Url {
+                    assert!(hostile.starts_with("http://host.example/"));
+                    assert!(!hostile.contains(['#', '\\', '\r', '\n', ' ']));
+                }
+                let marks = |text: &str| text.replace(|c: char| !":/?#[]@!$&'()*+,;=".contains(c), "");
+                assert_eq!(marks(&harmless), marks(&hostile), "{hostile}");
+            }
+            Header => {
+                let hostile = as_text(hostile);
+                assert!(hostile.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t')));
+            }
+            Json => {
+                let (harmless, hostile) = (as_text(harmless), as_text(hostile));
+                if serde_json::from_str::<serde_json::Value>(&harmless).is_ok() {
+                    let read = serde_json::from_str::<serde_json::Value>(&hostile);
+                    assert!(read.is_ok(), "{hostile}");
+                    assert_eq!(around_strings(&harmless), around_strings(&hostile), "{hostile}");
+                }
+            }
+            Xml => {
+                if let Some(form) = elements(&as_text(harmless)) {
+                    let hostile = as_text(hostile);
+                    assert_eq!(Some(form), elements(&hostile), "{hostile}");
+                }
+            }
+            Raw => {}
         }
     }
 });
+
+/// JSON without what its strings say.
+fn around_strings(json: &str) -> String {
+    let (mut string, mut escaped) = (false, false);
+    let mut around = String::new();
+    for c in json.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if string => escaped = true,
+            '"' => {
+                string = !string;
+                around.push(c);
+            }
+            c if !string => around.push(c),
+            _ => {}
+        }
+    }
+    around
+}
+
+/// The elements of XML, with the names of their attributes; `None`: it is none.
+fn elements(xml: &str) -> Option<Vec<String>> {
+    let mut reader = Reader::from_str(xml);
+    let mut found = Vec::new();
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                found.push(String::from_utf8_lossy(tag.name().as_ref()).into_owned());
+                for attribute in tag.attributes() {
+                    found.push(String::from_utf8_lossy(attribute.ok()?.key.as_ref()).into_owned());
+                }
+            }
+            Event::End(_) => found.push("/".to_owned()),
+            Event::GeneralRef(name) => {
+                // One that is not XML's own is the template's.
+                name.resolve_char_ref().ok()?;
+            }
+            Event::Eof => return Some(found),
+            _ => {}
+        }
+    }
+}
