@@ -7,7 +7,7 @@
 //! `signature`; what a push brings, `read`.
 //!
 //! The provider's own answer is said when all that a push brought is durable (durability W12), 503 when it
-//! cannot be made so, 400 with the field's name when it cannot be understood. Who may not push, a gateway that
+//! cannot be made so, 400 with the field's name when some of it cannot be understood: the rest is kept. Who may not push, a gateway that
 //! takes no pushes and a gateway that does not exist get the same 403 after the same work. A repeat is kept
 //! once.
 //!
@@ -105,12 +105,6 @@ pub(super) enum Refused {
     NotKept,
 }
 
-impl From<BadField> for Refused {
-    fn from(field: BadField) -> Self {
-        Refused::Field(field)
-    }
-}
-
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
@@ -192,7 +186,7 @@ async fn pushed(
 ) -> Result<Response, Refused> {
     // Read before anything is asked: how long it takes, and what is said of its length, tells nobody which
     // gateways there are.
-    let body = collect(body).await?;
+    let body = collect(&asked.method, body).await?;
     let query = asked.uri.query().unwrap_or_default();
     let fields = Fields::read(query, &asked.headers, &body, "pass");
     let guest = open(
@@ -204,20 +198,35 @@ async fn pushed(
         &body,
     );
     let guest = guest.ok_or(Refused::Forbidden)?;
-    let read = fields.and_then(|fields| read::read(&guest.settings.hook, &fields));
-    // The provider hears it, too; but who reads that?
-    let brought = read.inspect_err(|field| {
-        tracing::warn!(gw = gateway, event = "push-refused", "{field}");
-    })?;
-    if brought.is_empty() {
+    let hook = &guest.settings.hook;
+    brought(shared, gateway, &guest, fields, hook).await
+}
+
+/// Keeps what a push brings, all that can be read of it; only then says what cannot.
+async fn brought(
+    shared: &Shared,
+    gateway: &str,
+    guest: &Guest<'_>,
+    fields: Result<Fields, BadField>,
+    hook: &Hook,
+) -> Result<Response, Refused> {
+    let now = shared.state.world.now().as_millisecond();
+    let unread = |bad: BadField| {
+        let why = format!("a push cannot be read and is refused: {bad}");
+        shared.doors.unread(gateway, &why, now);
+        Refused::Field(bad)
+    };
+    let (brought, all) = read::read(hook, &fields.map_err(unread)?);
+    if brought.is_empty() && all.is_ok() {
         tracing::info!(
             gw = gateway,
             event = "push-ignored",
             "it brings neither SMS nor receipt"
         );
     }
-    let answer = &guest.settings.hook.answer;
-    take(shared, gateway, &guest, brought, answer).await
+    let taken = take(shared, gateway, guest, brought, &hook.answer).await?;
+    all.map_err(unread)?;
+    Ok(taken)
 }
 
 /// `/sms/deliver.html`.
@@ -229,7 +238,7 @@ pub(super) async fn deliver(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let body = collect(body).await?;
+    let body = collect(&method, body).await?;
     let fields = Fields::read(uri.query().unwrap_or_default(), &headers, &body, "pass");
     let asked = Asked {
         method,
@@ -247,8 +256,7 @@ pub(super) async fn deliver(
     let guest = open(&shared, &gateway, secret, &asked, known, &body);
     let guest = guest.ok_or(Refused::Forbidden)?;
     let classic = Hook::classic(guest.settings.hook.answer.clone());
-    let brought = read::read(&classic, &fields?)?;
-    take(&shared, &gateway, &guest, brought, &classic.answer).await
+    brought(&shared, &gateway, &guest, fields, &classic).await
 }
 
 fn open<'a>(
@@ -276,9 +284,12 @@ fn open<'a>(
     shared.doors.open(gateway, secret, client, &signed)
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, Refused> {
+/// The body. A GET has none: what stands there all the same is not meant (RFC 9110 §9.3.1), and no signature
+/// over the URL and a form's fields is over it.
+async fn collect(method: &Method, body: Body) -> Result<Vec<u8>, Refused> {
     let read = axum::body::to_bytes(body, MAX_BODY);
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(_)) if method == Method::GET => Ok(Vec::new()),
         Ok(Ok(body)) => Ok(body.to_vec()),
         Ok(Err(_)) => Err(Refused::TooLarge),
         Err(_) => Err(Refused::TooSlow),

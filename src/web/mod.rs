@@ -95,16 +95,21 @@ pub fn router(mut state: WebState) -> Router {
             login::require,
         ))
         .route("/style.css", get(pages::style))
-        .route("/hooks/{gateway}", get(hooks::push).post(hooks::push))
+        .route(
+            "/hooks/{gateway}",
+            get(hooks::push).post(hooks::push).head(not_by_head),
+        )
         .route(
             "/hooks/{gateway}/{secret}",
-            get(hooks::push_with_secret).post(hooks::push_with_secret),
+            get(hooks::push_with_secret)
+                .post(hooks::push_with_secret)
+                .head(not_by_head),
         )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready));
     if classic {
-        let deliver = get(hooks::deliver).post(hooks::deliver);
-        let submit = get(sms::submit).post(sms::submit);
+        let deliver = get(hooks::deliver).post(hooks::deliver).head(not_by_head);
+        let submit = get(sms::submit).post(sms::submit).head(not_by_head);
         router = router
             .route("/sms/deliver.html", deliver)
             .route("/sms", submit.clone())
@@ -113,6 +118,12 @@ pub fn router(mut state: WebState) -> Router {
     router
         .layer(middleware::map_response(harden))
         .with_state(shared)
+}
+
+/// Whoever only looks whether a URL is there (RFC 9110 §9.3.2) means no message.
+async fn not_by_head() -> Response {
+    let allow = [(header::ALLOW, "GET, POST")];
+    (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
 }
 
 async fn ready(State(shared): App) -> Response {

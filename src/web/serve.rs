@@ -1,7 +1,7 @@
 //! Listening: one task a connection, and an end in order.
 //!
-//! A client has [`HEAD_TIMEOUT`] to send a request's head, also after the last answer; bodies have
-//! the handlers' own limits. At most [`MAX_CONNECTIONS`] are served at a time, the rest wait in the
+//! A client has [`HEAD_TIMEOUT`] to send a request's head, also after the last answer, and [`HEAD_IF_BUSY`] when
+//! half of the connections are taken; bodies have the handlers' own limits. At most [`MAX_CONNECTIONS`] are served at a time, the rest wait in the
 //! kernel. HTTP/1 only: what is before us speaks it.
 
 use std::io;
@@ -21,6 +21,10 @@ use super::{WebState, router};
 
 /// A slow client holds a connection so long and no longer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// While many are there: who holds connections without asking must not keep out those who push, some of whom wait
+/// 15 s and try once (Twilio). Heads come in one packet.
+const HEAD_IF_BUSY: Duration = Duration::from_secs(2);
 
 /// A head of more is an attack: ours have some hundred octets.
 const MAX_HEAD: usize = 32 * 1024;
@@ -57,7 +61,11 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), stop.clone());
+                let head = match room.available_permits() > MAX_CONNECTIONS / 2 {
+                    true => HEAD_TIMEOUT,
+                    false => HEAD_IF_BUSY,
+                };
+                let connection = connection(stream, peer, head, router.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -77,6 +85,7 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    head: Duration,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -84,7 +93,7 @@ async fn connection(
     let service = TowerToHyperService::new(router);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head)
         .max_header_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{RequestBuilder, Response};
 use sms_milter::access::Network;
+use sms_milter::gateway::http::hook::Scheme;
 use sms_milter::gateway::http::preset::Preset;
 use sms_milter::gateway::simulated::Simulated;
 use sms_milter::gateway::{Body, Common, Concatenation, Event, Gateway, OnUnknown, Submission};
@@ -23,6 +26,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 const SECRET: &str = "s3cret";
+
+/// What Twilio signs with.
+const TOKEN: &str = "t0ken";
 
 /// What stands behind the web side in these tests.
 #[derive(Clone, Default)]
@@ -81,6 +87,9 @@ impl Web {
         };
         let mut twilio = hook(Some(SECRET));
         twilio.hook = Preset::find("twilio").expect("preset").hook().clone();
+        let mut signed = hook(None);
+        signed.hook = twilio.hook.clone();
+        signed.signature = Some((Scheme::Twilio, vec![Secret::new(TOKEN)]));
         let from = |network: &str, secret: Option<&str>| HookSettings {
             allow_from: Network::parse(network).into_iter().collect(),
             ..hook(secret)
@@ -92,6 +101,7 @@ impl Web {
                 ("mute".to_owned(), hook(None)),
                 ("empty".to_owned(), hook(Some(""))),
                 ("twilio".to_owned(), twilio),
+                ("signed".to_owned(), signed),
                 ("here".to_owned(), from("127.0.0.0/8", None)),
                 ("away".to_owned(), from("192.0.2.0/24", None)),
                 ("both".to_owned(), from("127.0.0.0/8", Some(SECRET))),
@@ -606,6 +616,65 @@ async fn it_outlives_bad_clients_and_ends_when_told() {
         .expect("no panic")
         .expect("no error");
     assert!(TcpStream::connect(web.address).await.is_err());
+}
+
+/// Who saw one signed URL must not say anything else under its signature.
+#[tokio::test]
+async fn a_signed_url_says_what_is_in_it_only() {
+    let web = Web::start(Options::default()).await;
+    let path = "/hooks/signed?MessageSid=SM1&From=%2B15551234567&Body=Hi";
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, TOKEN.as_bytes());
+    let over = format!("https://sms.example.com{path}");
+    let signature = STANDARD.encode(ring::hmac::sign(&key, over.as_bytes()));
+    let push = || web.get(path).header("X-Twilio-Signature", &signature);
+    assert_eq!(answer(push()).await.0, 200);
+    let other = push()
+        .header("Content-Type", FORM)
+        .body("MessageSid=SM2&From=%2B15550000000&Body=Pay+me");
+    assert_eq!(answer(other).await.0, 200);
+    let texts: Vec<_> = web.kept().into_iter().map(|kept| kept.content).collect();
+    assert!(
+        matches!(&texts[..], [Content::Sms { text, .. }] if text == "Hi"),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_only_looks_whether_a_url_is_there_pushes_nothing() {
+    let web = Web::start(Options {
+        compat_icewarp: true,
+        ..Options::default()
+    })
+    .await;
+    for path in [
+        "/hooks/provider?pass=s3cret&from=a&text=b",
+        "/hooks/provider/s3cret?from=a&text=b",
+        "/sms/deliver.html?id=provider&pass=s3cret&number=1&data=x",
+        "/sms/?user=a&pass=b&number=1&data=x",
+    ] {
+        let head = web.client.head(web.url(path)).send().await.expect("answer");
+        assert_eq!(head.status(), 405, "{path}");
+        assert_eq!(head.headers()["allow"], "GET, POST");
+    }
+    assert_eq!(web.kept(), []);
+}
+
+/// As many connections as there may be say nothing: whoever pushes waits for seconds, not for all of their
+/// time.
+#[tokio::test]
+async fn silent_connections_do_not_keep_out_who_asks() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    // Both ends of them are in this process.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("limit");
+    let web = Web::start(Options::default()).await;
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        silent.push(TcpStream::connect(web.address).await.expect("connects"));
+    }
+    let asked = tokio::time::timeout(Duration::from_secs(10), answer(web.get("/healthz"))).await;
+    assert_eq!(asked.expect("in time").0, 200);
+    drop(silent);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! not pass, and a gateway that is not there, get the same answer after the same work.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::http::{HeaderMap, header};
@@ -36,8 +36,10 @@ struct Door {
     settings: HookSettings,
     /// Of the secret, so that comparing takes the same time for every length.
     digest: Option<[u8; 32]>,
-    /// When a refusal was logged, milliseconds since 1970.
-    logged: AtomicI64,
+    /// When a refusal was logged, milliseconds since 1970; and a push that could not be read, which no stranger's
+    /// refusals may hide.
+    refused: AtomicI64,
+    unread: AtomicI64,
 }
 
 /// Somebody who passed.
@@ -61,7 +63,8 @@ impl Doors {
             let door = Door {
                 digest: secret.map(|secret| Sha256::digest(secret).into()),
                 settings,
-                logged: AtomicI64::new(0),
+                refused: AtomicI64::new(0),
+                unread: AtomicI64::new(0),
             };
             (id, door)
         };
@@ -77,7 +80,7 @@ impl Doors {
         &self,
         gateway: &str,
         secret: &[u8],
-        peer: IpAddr,
+        peer: Option<IpAddr>,
         push: &Signed<'_>,
     ) -> Option<Guest<'_>> {
         let door = self.doors.get(gateway);
@@ -95,7 +98,12 @@ impl Doors {
                 .to_owned()
         } else if digest.is_some() && !is_shown {
             "it does not show the secret".to_owned()
-        } else if !from.is_empty() && !from.iter().any(|network| network.contains(peer)) {
+        } else if !from.is_empty() && peer.is_none() {
+            "a trusted proxy's X-Forwarded-For has no address of who asks".to_owned()
+        } else if let Some(peer) = peer
+            && !from.is_empty()
+            && !from.iter().any(|network| network.contains(peer))
+        {
             format!("{peer} is not in allow_from")
         } else {
             match signed.transpose() {
@@ -108,17 +116,17 @@ impl Doors {
                 Err(unsigned) => unsigned.to_string(),
             }
         };
-        door.log(gateway, &why, push.now.as_millisecond());
+        log(&door.refused, gateway, &why, push.now.as_millisecond());
         None
     }
 
-    /// Who asks: the peer, or whom a proxy that we trust says it asks for.
-    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// Who asks: the peer, or whom a proxy that we trust says it asks for; `None`: it says nothing that is
+    /// an address.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let trusted = |address: IpAddr| self.proxies.iter().any(|proxy| proxy.contains(address));
         let forwarded = headers.get_all("x-forwarded-for").iter();
         let forwarded: Vec<&str> = forwarded
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
             .collect();
         // Each proxy adds to the end whom it saw; what is in front of the first we do not trust is hearsay.
         let mut client = peer;
@@ -126,25 +134,34 @@ impl Doors {
             if !trusted(client) {
                 break;
             }
-            match hop.trim().parse() {
-                Ok(address) => client = address,
-                Err(_) => break,
-            }
+            client = address(hop)?;
         }
-        client
+        Some(client)
+    }
+
+    /// Logs that a push could not be read.
+    pub(super) fn unread(&self, gateway: &str, why: &str, now: i64) {
+        if let Some(door) = self.doors.get(gateway) {
+            log(&door.unread, gateway, why, now);
+        }
     }
 }
 
-impl Door {
-    fn log(&self, gateway: &str, why: &str, now: i64) {
-        let before = self.logged.load(Ordering::Relaxed);
-        // A clock that goes back logs at once.
-        if (now - before).abs() < LOGGED {
-            return;
-        }
-        self.logged.store(now, Ordering::Relaxed);
-        tracing::warn!(gw = gateway, event = "push-refused", "{why}");
+/// An address; some proxies write the port too.
+fn address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|hop| hop.ip());
+    hop.parse().ok().or_else(with_port)
+}
+
+fn log(logged: &AtomicI64, gateway: &str, why: &str, now: i64) {
+    let before = logged.load(Ordering::Relaxed);
+    // A clock that goes back logs at once.
+    if (now - before).abs() < LOGGED {
+        return;
     }
+    logged.store(now, Ordering::Relaxed);
+    tracing::warn!(gw = gateway, event = "push-refused", "{why}");
 }
 
 /// The secret that a request shows beside its path; empty: none.

@@ -119,8 +119,11 @@ impl Fields {
             if !raw.is_empty() {
                 raw.push(b'\n');
             }
-            raw.extend(match json {
+            let found = json.as_mut().and_then(Value::as_object_mut);
+            let found = found.and_then(|object| object.remove(secret));
+            raw.extend(match &json {
                 None => without(body, secret),
+                Some(json) if found.is_some() => json.to_string().into_bytes(),
                 Some(_) => body.to_vec(),
             });
         }

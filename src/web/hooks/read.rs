@@ -20,7 +20,7 @@ const MIN_NUMBER: usize = 8;
 const MAX_ID: usize = 255;
 
 /// From here on a number is milliseconds since 1970, not seconds: year 5138 in one, 1973 in the other.
-const MILLISECONDS: i64 = 100_000_000_000;
+const MILLISECONDS: u64 = 100_000_000_000;
 
 /// More in one push is an attack: Infobip and Clickatell send some 10 at a time.
 const MAX_BROUGHT: usize = 1000;
@@ -54,9 +54,11 @@ pub(super) struct Sms {
     pub(super) raw: Vec<u8>,
 }
 
-/// All that a push brings; nothing when it is about something else.
-pub(super) fn read(hook: &Hook, fields: &Fields) -> Result<Vec<Push>, BadField> {
+/// All that a push brings that can be read, nothing when it is about something else; and the first that
+/// cannot: it must not take the others with it, a phone may have written it so.
+pub(super) fn read(hook: &Hook, fields: &Fields) -> (Vec<Push>, Result<(), BadField>) {
     let mut brought = Vec::new();
+    let mut all = Ok(());
     // Elements that were read, by their list: each is one thing.
     let mut taken: Vec<(Option<&str>, usize)> = Vec::new();
     for map in &hook.brings {
@@ -65,17 +67,24 @@ pub(super) fn read(hook: &Hook, fields: &Fields) -> Result<Vec<Push>, BadField> 
             if taken.contains(&this) || !map.when().iter().all(|when| holds(when, item)) {
                 continue;
             }
-            if brought.len() >= MAX_BROUGHT {
-                return Err(bad("the request", "brings more than 1000 things"));
+            if taken.len() >= MAX_BROUGHT {
+                return (
+                    brought,
+                    Err(bad("the request", "brings more than 1000 things")),
+                );
             }
-            brought.push(match map {
-                Brings::Sms(map) => Push::Sms(sms(map, item, hook.strict)?),
-                Brings::Receipt(map) => receipt(map, item, hook.strict)?,
-            });
+            let push = match map {
+                Brings::Sms(map) => sms(map, item, hook.strict).map(Push::Sms),
+                Brings::Receipt(map) => receipt(map, item, hook.strict),
+            };
+            match push {
+                Ok(push) => brought.push(push),
+                Err(bad) => all = all.and(Err(bad)),
+            }
             taken.push(this);
         }
     }
-    Ok(brought)
+    (brought, all)
 }
 
 fn holds(when: &When, item: &Item<'_>) -> bool {
@@ -255,7 +264,7 @@ fn party(written: &str) -> Party {
 /// RFC 3339; ISO 8601 with an offset without colon; date and time in UTC; seconds or milliseconds since 1970.
 fn time(text: &str) -> Option<Timestamp> {
     if let Ok(number) = text.parse::<i64>() {
-        return match number.abs() >= MILLISECONDS {
+        return match number.unsigned_abs() >= MILLISECONDS {
             true => Timestamp::from_millisecond(number).ok(),
             false => Timestamp::from_second(number).ok(),
         };
