@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use regex::Regex;
 
+use super::echo;
 use super::health::Sign;
 use super::place::{Document, Place};
 use crate::gateway::{Outcome, Refusal};
@@ -240,15 +241,25 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// The beginning of a body on one line, behind `: `, with the secrets and long digits left out; an
-/// answer may well repeat the request.
-pub(super) fn excerpt<'a>(body: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+/// The beginning of a body on one line, behind `: `, with the secrets, what is `said` in the message and long
+/// digits left out; an answer may well repeat the request.
+pub(super) fn excerpt<'a>(
+    body: &str,
+    secrets: impl Iterator<Item = &'a str>,
+    said: &[String],
+) -> String {
     let mut text: String = body.chars().take(4096).collect();
+    let whole = said
+        .iter()
+        .flat_map(|said| echo::ways(said))
+        .collect::<Vec<_>>();
+    let secrets = secrets.map(str::to_owned).chain(whole.clone());
     for secret in secrets.filter(|secret| secret.len() >= 3) {
-        text = text.replace(secret, "***");
+        text = text.replace(&secret, "***");
     }
+    text = echo::without(&text, &whole);
     let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || c.is_control() || turns(c))
         .filter(|word| !word.is_empty())
         .collect();
     let line = number::masked(&words.join(" "));
@@ -257,6 +268,11 @@ pub(super) fn excerpt<'a>(body: &str, secrets: impl Iterator<Item = &'a str>) ->
         n if n <= MAX_EXCERPT => format!(": {line}"),
         _ => format!(": {}…", line.chars().take(MAX_EXCERPT).collect::<String>()),
     }
+}
+
+/// Turns the direction of what follows: a terminal would show another line than there is (threats T36).
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -412,14 +428,22 @@ mod tests {
 
     #[test]
     fn excerpts() {
-        let show = |body| excerpt(body, ["hunter2", "x"].into_iter());
+        let show = |body| excerpt(body, ["hunter2", "x"].into_iter(), &[]);
         assert_eq!(show(""), "");
         assert_eq!(show("no\r\n  credit x"), ": no credit x");
+        assert_eq!(show("a\u{202e}b\u{1b}[31m"), ": a b [31m");
         assert_eq!(show("pass hunter2 wrong"), ": pass *** wrong");
         assert_eq!(
             show("to +15551234567, code 123456"),
             ": to +15551234..., code 123456"
         );
         assert_eq!(show(&"é".repeat(200)), format!(": {}…", "é".repeat(120)));
+
+        let said = ["Dear \"Eva\", příliš dlouhý text & more".to_owned()];
+        let show = |body: &str| excerpt(body, std::iter::empty(), &said);
+        assert_eq!(
+            show("text too long: Dear \"Eva\", příliš dlo…"),
+            ": text too long: ***…"
+        );
     }
 }

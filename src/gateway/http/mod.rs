@@ -17,6 +17,7 @@
 
 mod answer;
 mod dial;
+mod echo;
 mod exchange;
 mod health;
 pub mod hook;
@@ -109,14 +110,9 @@ impl Http {
         }))
     }
 
-    /// Asks for a token if need be, sends, reads the answer. `text`: what of the message must not be
-    /// shown.
-    async fn exchange(
-        &self,
-        mut request: reqwest::Request,
-        mut hidden: Vec<String>,
-    ) -> (Outcome, Sign) {
-        let mut used = None;
+    /// Asks for a token if need be, sends, reads the answer. `said`: what of the message must not be shown.
+    async fn exchange(&self, mut request: reqwest::Request, said: &[String]) -> (Outcome, Sign) {
+        let mut used: Option<Used> = None;
         if let Some(tokens) = &self.tokens {
             let token = match tokens.get(&self.client, &self.world, &self.secrets).await {
                 Ok(token) => token,
@@ -124,15 +120,15 @@ impl Http {
             };
             let header = token.header.clone();
             request.headers_mut().insert(AUTHORIZATION, header);
-            hidden.push(token.text.expose().to_owned());
             used = Some(token);
         }
         let answer = match exchange::ask(&self.client, request).await {
             Ok(answer) => answer,
             Err(e) => return dial::unanswered(&e),
         };
-        let secrets = || self.secrets.iter().chain(&hidden).map(String::as_str);
-        let show = |body: &str| answer::excerpt(body, secrets());
+        let token = used.as_ref().map(|used| used.text.expose());
+        let secrets = || self.secrets.iter().map(String::as_str).chain(token);
+        let show = |body: &str| answer::excerpt(body, secrets(), said);
         let read = self.settings.reading.read(&answer, self.world.now(), show);
         match (&self.tokens, used) {
             (Some(tokens), Some(used)) => by_token(tokens, used, answer.status, read).await,
@@ -197,7 +193,7 @@ impl Gateway for Http {
             Ok(turn) => turn,
             Err(refused) => return refused,
         };
-        let text = match &submission.body {
+        let said = match &submission.body {
             Body::Segment(segment) => vec![segment.text.clone()],
             Body::Whole { text, .. } => vec![text.clone()],
             Body::Binary { data, .. } => {
@@ -205,7 +201,7 @@ impl Gateway for Http {
                 vec![STANDARD.encode(data), hex.to_ascii_lowercase(), hex]
             }
         };
-        let (mut outcome, sign) = self.exchange(request, text).await;
+        let (mut outcome, sign) = self.exchange(request, &said).await;
         if let (Outcome::Accepted(id), Some(Find::Ours)) =
             (&mut outcome, &self.settings.reading.message_id)
         {

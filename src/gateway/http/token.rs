@@ -210,7 +210,7 @@ fn given(answer: &Answer) -> Option<(Secret, Duration)> {
 
 /// RFC 6749 §5.2.
 fn not_given(answer: &Answer, now: Timestamp, secrets: &[String]) -> (Outcome, Sign) {
-    let shown = answer::excerpt(&answer.body, secrets.iter().map(String::as_str));
+    let shown = answer::excerpt(&answer.body, secrets.iter().map(String::as_str), &[]);
     let reason = format!("the token server answered {}{shown}", answer.status);
     let after = answer.retry_after(now);
     match (answer.status, answer.sign(now)) {
