@@ -95,6 +95,7 @@ impl Outbound {
             wishes,
             name: None,
             key: None,
+            whole: false,
         };
         self.order(order).await.map(|(message, _)| message)
     }
@@ -127,8 +128,7 @@ impl Outbound {
             return Err(Reply::new(554, "5.6.0", "there is no text to send"));
         }
         let plan = self.planner.plan(&mail, &to)?;
-        if plan.cut && order.key.is_some() {
-            // A program does not read notes.
+        if plan.cut && order.whole {
             let most = to.payer.policy.max_segments;
             let text = format!("the text is too long: it may have {most} segments");
             return Err(Reply::new(554, "5.3.4", text));
@@ -172,6 +172,8 @@ pub struct Order<'a> {
     pub wishes: Wishes,
     /// What its sender calls it.
     pub name: Option<String>,
-    /// What is the same in a repeat; with one, a text that is too long is refused, not cut.
+    /// What is the same in a repeat.
     pub key: Option<Dedupe>,
+    /// A text that is too long is refused, not cut: a program does not read notes.
+    pub whole: bool,
 }

@@ -4,9 +4,11 @@
 //! Fields, in the query or a form: `user`, `pass` (or RFC 7617), `number`, `data` (UTF-8; with `binary=1`
 //! base64), `udh` (base64 or hex), `pid`, `dcs`, `msgid`, `sender`, and of the parameters of addresses
 //! `flash`, `class`, `coding`, `confirm`, `validity`. `coding` may also be as Kannel's `%c` has it: -1 and 0,
-//! `data` is UTF-8; 1, octets; 2, UTF-16BE; `udh` then is octets too (its `%b`, `%u`). Nothing is silently ignored: what cannot be granted is refused by name. `msgid` (or the
-//! header `Idempotency-Key`) makes a repeat harmless for `REPEATS`, and is told with what became of the message:
-//! a program that never got our answer knows of what that is.
+//! `data` is UTF-8; 1, octets; 2, UTF-16BE; `udh` then is octets too (its `%b`, `%u`). `charset` says what a
+//! text is in when it is not UTF-8. Nothing is silently ignored: what cannot be granted, is not known or says two
+//! things is refused by name, and a text is sent whole or not. `msgid` (or the header `Idempotency-Key`) makes a
+//! repeat harmless for `REPEATS`, and is told with what became of the message: a program that never got our answer
+//! knows of what that is. Instances that send to each other are stopped (`circle`).
 //!
 //! | answer | means |
 //! |---|---|
@@ -22,9 +24,11 @@
 //!
 //! Limits: `MAX_BODY` octets in the body, `BODY_TIMEOUT` to send them.
 
+mod circle;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -32,11 +36,12 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use encoding_rs::Encoding;
 use jiff::SignedDuration;
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 
-use super::login::{self, Login, Verdict};
+use super::login::{self, Login, REALM, Verdict};
 use super::{App, Shared};
 use crate::mail::Reply;
 use crate::outbound::Outbound;
@@ -47,6 +52,7 @@ use crate::sms::{Number, Region};
 use crate::store::{Dedupe, Message, Taken};
 use crate::wire::pdu::hex;
 use crate::world::World;
+use circle::Circles;
 
 /// Longer than any queue of ours keeps a message, and so repeats it (`queue.expire`, 5 days).
 const REPEATS: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -68,6 +74,11 @@ const WISHES: [&str; 6] = ["flash", "class", "confirm", "validity", "pid", "dcs"
 
 /// Fields of the dialect that nobody grants here.
 const NEVER: [&str; 4] = ["authenticated", "reply", "id", "maxmsgs"];
+
+/// The rest of what is read here.
+const READ: [&str; 10] = [
+    "user", "pass", "number", "data", "binary", "udh", "coding", "charset", "sender", "msgid",
+];
 
 /// What the door needs.
 #[derive(Clone)]
@@ -91,17 +102,22 @@ pub struct Accounts {
     pub sender_ids: HashMap<String, Vec<String>>,
 }
 
-/// The accounts, with what was learnt of their passwords.
+/// The accounts, with what was learnt of their passwords and what they sent.
 pub(super) struct Users {
     accounts: Accounts,
     login: Login,
+    circles: Circles,
 }
 
 impl Users {
     pub(super) fn new(door: Option<&Door>, world: &World) -> Self {
         let accounts = door.map_or_else(Accounts::default, |door| door.accounts.clone());
         let login = Login::new(accounts.hashes.clone(), world);
-        Self { accounts, login }
+        Self {
+            accounts,
+            login,
+            circles: Circles::default(),
+        }
     }
 
     /// The account of a name and password.
@@ -126,6 +142,7 @@ pub(super) enum Refused {
     Who,
     Busy,
     Other,
+    Circle,
     Reply(Reply),
 }
 
@@ -144,6 +161,11 @@ impl IntoResponse for Refused {
                 let text = "this msgid is that of another message";
                 (StatusCode::CONFLICT, text.into())
             }
+            Refused::Circle => {
+                let text =
+                    "the same came 20 times in 10 minutes: do two instances send to each other?";
+                (StatusCode::UNPROCESSABLE_ENTITY, text.into())
+            }
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many logins".into()),
             Refused::Reply(reply) if reply.is_temporary() => {
                 // What is wrong here is the log's, not the other side's.
@@ -156,12 +178,17 @@ impl IntoResponse for Refused {
             StatusCode::SERVICE_UNAVAILABLE => Some([(header::RETRY_AFTER, "30")]),
             _ => None,
         };
+        // RFC 9110 §15.5.2.
+        let who = match status {
+            StatusCode::UNAUTHORIZED => Some([(header::WWW_AUTHENTICATE, REALM)]),
+            _ => None,
+        };
         let word = match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT => "LATER",
             StatusCode::UNAUTHORIZED => "WHO",
             _ => "ERR",
         };
-        (status, later, format!("{word}: {text}\n")).into_response()
+        (status, later, who, format!("{word}: {text}\n")).into_response()
     }
 }
 
@@ -176,12 +203,26 @@ pub(super) async fn submit(
     let body = read(body).await?;
     let fields = Fields::read(query.unwrap_or_default().as_bytes(), &headers, &body)?;
     let account = shown(&shared.users, &headers, &fields).await?;
+    fields.check()?;
     let data = data(&fields)?;
     let order = order(&shared, door, account, &headers, &fields, &data)?;
+    let (circles, now) = (&shared.users.circles, Instant::now());
+    let udh = &order.wishes.udh;
+    let said: [&[u8]; 2] = [order.text.as_bytes(), udh];
+    let trace = circle::trace(account, order.number.as_str(), &said);
+    if circles.is_one(&trace, now) {
+        return Err(Refused::Circle);
+    }
     // Durable, then yes.
     let ordered = door.outbound.order(order).await;
     match ordered.map_err(Refused::Reply)? {
-        (message, Taken::Queued) => Ok(yes(StatusCode::ACCEPTED, &message.id.to_string())),
+        (message, Taken::Queued) => {
+            if circles.note(trace, now) {
+                let why = "the same text to the same number came 20 times; more of it is refused";
+                tracing::warn!(msg = %message.id, account, event = "circle", "{why}");
+            }
+            Ok(yes(StatusCode::ACCEPTED, &message.id.to_string()))
+        }
         (message, Taken::Repeat(id)) => match door.outbound.store.find(id).await {
             Ok(Some(earlier)) if !is_same(&earlier, &message) => Err(Refused::Other),
             // One that was pruned is as old as its key.
@@ -230,6 +271,21 @@ impl Fields {
             fields.push((name, decoded(pair.get(end + 1..).unwrap_or_default())));
         }
         Ok(Self(fields))
+    }
+
+    /// Each field is one that is read here, and says one thing.
+    fn check(&self) -> Result<(), Refused> {
+        for (name, value) in &self.0 {
+            let known = READ.iter().chain(&WISHES).chain(&NEVER);
+            if !known.into_iter().any(|known| known == name) {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                return Err(field(&name, "is not known here; leave it out"));
+            }
+            if self.octets(name) != Some(value) {
+                return Err(field(name, "stands there twice, with two values"));
+            }
+        }
+        Ok(())
     }
 
     fn octets(&self, name: &str) -> Option<&[u8]> {
@@ -292,6 +348,7 @@ fn data(fields: &Fields) -> Result<Said, Refused> {
         .octets("data")
         .ok_or_else(|| field("data", "missing"))?;
     let utf8 = || std::str::from_utf8(octets).map_err(|_| field("data", "is not UTF-8"));
+    let text = || in_charset(octets, fields.get("charset")?);
     let mut wishes = wishes(fields)?;
     let binary = fields.get("binary")?.filter(|binary| *binary != "0");
     let text = match (fields.get("coding")?, binary) {
@@ -303,20 +360,33 @@ fn data(fields: &Fields) -> Result<Said, Refused> {
         (Some("-1" | "0" | "2"), Some(_)) => {
             return Err(field("coding", "is for text; binary is not"));
         }
-        (Some("-1" | "0"), None) => utf8()?.to_owned(),
+        (Some("-1" | "0"), None) => text()?,
         (coding, binary) => {
             if let Some(coding) = coding {
                 set(&mut wishes, "coding", coding)?;
             }
-            if let Some(binary) = binary {
-                set(&mut wishes, "binary", binary)?;
+            match binary {
+                Some(binary) => {
+                    set(&mut wishes, "binary", binary)?;
+                    utf8()?.to_owned()
+                }
+                None => text()?,
             }
-            utf8()?.to_owned()
         }
     };
     let checked = wishes.check();
     checked.map_err(|error| Refused::Field(error.to_string()))?;
     Ok(Said { text, wishes })
+}
+
+/// A text that is what its charset says; without one, UTF-8.
+fn in_charset(octets: &[u8], charset: Option<&str>) -> Result<String, Refused> {
+    let charset = charset.unwrap_or("UTF-8");
+    let known = Encoding::for_label_no_replacement(charset.as_bytes());
+    let known = known.ok_or_else(|| field("charset", "is not known; send UTF-8"))?;
+    let text = known.decode_without_bom_handling_and_without_replacement(octets);
+    let text = text.ok_or_else(|| field("data", format!("is not {}", known.name())))?;
+    Ok(text.into_owned())
 }
 
 fn utf16(octets: &[u8]) -> Option<String> {
@@ -409,6 +479,7 @@ fn order<'a>(
             key: key(account, id),
             until,
         }),
+        whole: true,
     })
 }
 
@@ -481,6 +552,11 @@ mod tests {
             "data=%01%FF&coding=1&udh=%06%05%04%0B%84%23%F0",
             "01FF Hex udh 0605040B8423F0",
         );
+        check("data=%E9&charset=iso-8859-1", "é");
+        check("data=h%C3%A9&charset=utf-8&coding=0", "hé");
+        check("data=%00h&charset=UTF-16BE", "h");
+        check("data=x&charset=GSM", "! charset: is not known; send UTF-8");
+        check("data=%81&charset=Shift_JIS", "! data: is not Shift_JIS");
         check("number=1", "! data: missing");
         check("data=%FF", "! data: is not UTF-8");
         check("data=%D8%00&coding=2", "! data: is not UTF-16BE");

@@ -359,6 +359,25 @@ async fn the_door_says_what_became_of_a_request() {
     check(&format!("{good}&data=x&reply=a@example.com"), 400, "reply").await;
     check(&format!("{good}&data=x&sender=ACME"), 400, "sender").await;
     check(
+        &format!("{good}&data=x&prioroty=9"),
+        400,
+        "prioroty: is not",
+    )
+    .await;
+    check(
+        &format!("{good}&data=x&data=y"),
+        400,
+        "data: stands there twice",
+    )
+    .await;
+    let too_long = "x".repeat(2000);
+    check(
+        &format!("{good}&data={too_long}"),
+        422,
+        "the text is too long",
+    )
+    .await;
+    check(
         "user=hq&pass=wrong&number=1&data=x",
         401,
         "WHO: no such user",
@@ -384,6 +403,52 @@ async fn the_door_says_what_became_of_a_request() {
         lines.len() == 2
     });
     assert!(product.stop().success());
+}
+
+/// Two instances that are each other's provider: what goes round is stopped, and who began hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_round_is_stopped() {
+    let (mails_of_a, mails_of_b) = (SmtpSink::start().await, SmtpSink::start().await);
+    let (to_a, to_b) = (Wire::new().await, Wire::new().await);
+    let hash = hash(PASSWORD);
+    let place = |mails: &SmtpSink, other: &Wire| {
+        let place = Place::new(
+            mails.address(),
+            &format!(
+                "gateways: [{{ id: hq, type: http, preset: sms-milter, api: \"{}\", account: hq, \
+                 token: \"{PASSWORD}\", number: \"+15550002222\", secret: \"{SECRET}\" }}]\n",
+                other.url("")
+            ),
+        );
+        let hook = other.url("/hooks/hq");
+        let user = format!(
+            "{{ email: hq@example.com, login: hq, password_hash: \"{hash}\", \
+             post: {{ url: \"{hook}\", secret: \"{SECRET}\" }} }}"
+        );
+        with_program(place, &user)
+    };
+    let (a, b) = (place(&mails_of_a, &to_b), place(&mails_of_b, &to_a));
+    let (a, b) = (a.start(), b.start());
+    to_a.lead(Some(a.web));
+    to_b.lead(Some(b.web));
+    let milter = milter_client::Place::parse(&a.milter);
+    assert!(mail(&milter, "<+15551234567@sms.example.com>", "Round", "Round").await);
+    let told = mails_of_a.wait_for(1).await.remove(0);
+    assert_eq!(told.recipient, "ann.smith@example.com");
+    let subject = told.header("Subject").unwrap_or_default();
+    assert_eq!(subject, "SMS not delivered: Round");
+    for instance in [&a, &b] {
+        let all = ["queue", "list", "--all", "--limit", "0", "--json"];
+        instance.until(&all, |lines| {
+            let waits =
+                |line: &serde_json::Value| line["state"] == "queued" || line["state"] == "sent";
+            !lines.iter().any(waits)
+        });
+        let turns = instance.json(&all).len();
+        assert!((20..=21).contains(&turns), "{turns}");
+    }
+    assert!(a.stop().success());
+    assert!(b.stop().success());
 }
 
 /// What a program will never take, an admin reads; what it cannot take now, it is told again.
