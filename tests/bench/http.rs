@@ -13,7 +13,6 @@
 //! the clients that bring the mails.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -21,24 +20,22 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use sms_milter::Addresses;
 use sms_milter::gateway::http::{Find, Http, Method, Payload, Place, Settings};
 use sms_milter::gateway::{
     Body, Carries, Common, Concatenation, Gateway, Limits, OnUnknown, Outcome, Receipts, Submission,
 };
-use sms_milter::milter::Listen;
 use sms_milter::sms::{Attributes, Encoding, Number};
 use sms_milter::wire::template::{Position, Template};
 use sms_milter::world::World;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
 
 use self::milter_client::{Mail, Session};
 
 #[allow(dead_code)]
 #[path = "../it/sim/milter_client.rs"]
 mod milter_client;
+mod product;
 
 /// What a provider of text messages takes over the Internet.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -134,7 +131,12 @@ async fn gateway(what: &str, window: usize, segments: usize) {
 async fn product(window: usize, segments: usize) {
     let provider = Provider::start();
     let dir = tempfile::tempdir().expect("a directory");
-    let (_run, milter) = run(dir.path(), &provider, window).await;
+    let url = provider.url("/send?to=%number%&text=%data%");
+    let gateway = format!(
+        "[{{ id: provider, type: http, window: {window}, url: \"{url}\", message_id: {{ json: /id }} }}]"
+    );
+    let (_run, milter) = product::start(dir.path(), &gateway).await;
+    let milter = milter_client::Place::Inet(milter);
     let (cpu, began) = (cpu(), Instant::now());
     let sessions = (0..SESSIONS).map(|session| {
         let mails = (session..segments).step_by(SESSIONS);
@@ -236,44 +238,6 @@ fn text(n: usize) -> String {
     text.truncate(159);
     text.push('.');
     text
-}
-
-/// The product with its store below `dir`: what stops it when dropped, and its milter.
-async fn run(
-    dir: &Path,
-    provider: &Provider,
-    window: usize,
-) -> (watch::Sender<bool>, milter_client::Place) {
-    let url = provider.url("/send?to=%number%&text=%data%");
-    let config = format!(
-        r#"
-hostname: bench.test
-milter: {{ listen: "inet:127.0.0.1:0" }}
-addresses: {{ domains: [{{ mail: example.com, sms: sms.example.com, region: US }}] }}
-access: {{ trusted_networks: ["127.0.0.0/8"], defaults: {{ monthly_limit: 0 }} }}
-users: [{{ email: bob@example.com, nickname: bob }}]
-gateways:
-  - {{ id: provider, type: http, window: {window}, url: "{url}", message_id: {{ json: /id }} }}
-mail: {{ inject: "smtp://127.0.0.1:9", admin: postmaster@example.com }}
-store: sled:store
-web: {{ listen: 127.0.0.1:0 }}
-"#
-    );
-    let path = dir.join("config.yaml");
-    std::fs::write(&path, config).expect("a configuration");
-    let settings = sms_milter::config::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let (tell, milter) = oneshot::channel();
-    let (run, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        let ready = |addresses: &Addresses| tell.send(addresses.milter.clone()).expect("awaited");
-        let ended = sms_milter::run(settings, World::real(), stop, ready).await;
-        ended.unwrap_or_else(|e| panic!("{e}"));
-    });
-    let milter = match milter.await.expect("ready") {
-        Listen::Inet { host, port } => format!("{host}:{port}").parse().expect("an address"),
-        Listen::Unix { .. } => unreachable!("TCP was asked for"),
-    };
-    (run, milter_client::Place::Inet(milter))
 }
 
 /// Mails of 160 characters, each to a phone of its own.

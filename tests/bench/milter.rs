@@ -25,10 +25,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indymilter::{Actions, Callbacks, ContextActions, ProtoOpts, Status};
-use sms_milter::Addresses;
 use sms_milter::milter::listen::{self, Bound, Listen};
-use sms_milter::world::World;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+
+mod product;
 
 const MAILS: usize = 10_000;
 const CONNECTIONS: usize = 20;
@@ -116,37 +116,14 @@ async fn serve_one(name: &str, dir: &Path) {
     std::future::pending::<()>().await;
 }
 
-/// The product with its store below `dir`; its milter's address.
+/// The product with its store below `dir`, until this process ends; its milter's address.
 async fn product(dir: &Path, throughput: &str) -> SocketAddr {
     std::fs::create_dir(dir).expect("a directory");
-    let config = format!(
-        r#"
-hostname: bench.test
-milter: {{ listen: "inet:127.0.0.1:0" }}
-addresses: {{ domains: [{{ mail: example.com, sms: sms.example.com, region: US }}] }}
-access: {{ trusted_networks: ["127.0.0.0/8"], defaults: {{ monthly_limit: 0 }} }}
-users: [{{ email: bob@example.com, nickname: bob }}]
-gateways: [{{ id: lab, type: simulated, {throughput}number: "+15550009999" }}]
-mail: {{ inject: "smtp://127.0.0.1:9", admin: postmaster@example.com }}
-store: sled:store
-web: {{ listen: 127.0.0.1:0 }}
-"#
-    );
-    let path = dir.join("config.yaml");
-    std::fs::write(&path, config).expect("a configuration");
-    let settings = sms_milter::config::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let (tell, milter) = oneshot::channel();
-    tokio::spawn(async move {
-        // Dropped, it would be a stop.
-        let (_run, stop) = watch::channel(false);
-        let ready = |addresses: &Addresses| tell.send(addresses.milter.clone()).expect("awaited");
-        let ended = sms_milter::run(settings, World::real(), stop, ready).await;
-        ended.unwrap_or_else(|e| panic!("{e}"));
-    });
-    match milter.await.expect("ready") {
-        Listen::Inet { host, port } => format!("{host}:{port}").parse().expect("an address"),
-        Listen::Unix { .. } => unreachable!("TCP was asked for"),
-    }
+    let lab = format!("[{{ id: lab, type: simulated, {throughput}number: \"+15550009999\" }}]");
+    let (run, address) = product::start(dir, &lab).await;
+    // Dropped, it would be a stop.
+    std::mem::forget(run);
+    address
 }
 
 /// A milter that deletes every recipient and does nothing else.

@@ -13,13 +13,7 @@
 //!
 //! The simulated modems run in the same process: on few cores their time is in the figures.
 
-use std::path::Path;
 use std::time::Duration;
-
-use sms_milter::Addresses;
-use sms_milter::milter::Listen;
-use sms_milter::world::World;
-use tokio::sync::{oneshot, watch};
 
 use self::milter_client::{Mail, Session};
 use self::modem::{Options, SimModem};
@@ -30,6 +24,7 @@ mod milter_client;
 #[allow(dead_code)]
 #[path = "../it/sim/modem/mod.rs"]
 mod modem;
+mod product;
 
 /// Baud (0: none), modems, segments for each of them.
 const RUNS: [(u32, usize, usize); 6] = [
@@ -66,7 +61,8 @@ async fn run(baud: u32, modems: usize, each: usize) {
         })
     };
     let sims: Vec<SimModem> = (0..modems).map(start).collect();
-    let (_run, milter) = product(dir.path(), &sims).await;
+    let (_run, milter) = product::start(dir.path(), &gateways(&sims)).await;
+    let milter = milter_client::Place::Inet(milter);
     for sim in &sims {
         sim.wait("a poll", PATIENCE, |state| state.count("AT+CMGL") > 0);
     }
@@ -111,47 +107,17 @@ fn rate(sim: &SimModem) -> f64 {
     }
 }
 
-/// The product with its store below `dir`: what stops it when dropped, and its milter.
-async fn product(dir: &Path, sims: &[SimModem]) -> (watch::Sender<bool>, milter_client::Place) {
-    let gateways: String = sims
-        .iter()
-        .enumerate()
-        .map(|(n, sim)| {
-            format!(
-                "  - {{ id: m{n}, type: modem, device: {}, baud: {} }}\n",
-                sim.path().display(),
-                sim.speed()
-            )
-        })
-        .collect();
-    let config = format!(
-        r#"
-hostname: bench.test
-milter: {{ listen: "inet:127.0.0.1:0" }}
-addresses: {{ domains: [{{ mail: example.com, sms: sms.example.com, region: US }}] }}
-access: {{ trusted_networks: ["127.0.0.0/8"], defaults: {{ monthly_limit: 0 }} }}
-users: [{{ email: bob@example.com, nickname: bob }}]
-gateways:
-{gateways}mail: {{ inject: "smtp://127.0.0.1:9", admin: postmaster@example.com }}
-store: sled:store
-web: {{ listen: 127.0.0.1:0 }}
-"#
-    );
-    let path = dir.join("config.yaml");
-    std::fs::write(&path, config).expect("a configuration");
-    let settings = sms_milter::config::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let (tell, milter) = oneshot::channel();
-    let (run, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        let ready = |addresses: &Addresses| tell.send(addresses.milter.clone()).expect("awaited");
-        let ended = sms_milter::run(settings, World::real(), stop, ready).await;
-        ended.unwrap_or_else(|e| panic!("{e}"));
-    });
-    let milter = match milter.await.expect("ready") {
-        Listen::Inet { host, port } => format!("{host}:{port}").parse().expect("an address"),
-        Listen::Unix { .. } => unreachable!("TCP was asked for"),
+/// These as gateways of the product's.
+fn gateways(sims: &[SimModem]) -> String {
+    let one = |(n, sim): (usize, &SimModem)| {
+        let (device, baud) = (sim.path(), sim.speed());
+        format!(
+            "{{ id: m{n}, type: modem, device: {}, baud: {baud} }}",
+            device.display()
+        )
     };
-    (run, milter_client::Place::Inet(milter))
+    let all: Vec<_> = sims.iter().enumerate().map(one).collect();
+    format!("[{}]", all.join(", "))
 }
 
 /// Mails of 160 characters, each to a phone of its own.
