@@ -327,6 +327,8 @@ enum Scanner {
 #[derive(Clone)]
 struct Xml {
     place: Place,
+    /// Behind an `&` that no `;` has ended.
+    reference: bool,
     /// The characters since the last `<`, or the last three.
     seen: String,
 }
@@ -355,6 +357,7 @@ impl Scanner {
             },
             Position::Xml => Scanner::Xml(Xml {
                 place: Place::Text,
+                reference: false,
                 seen: String::new(),
             }),
             Position::Raw => Scanner::Raw,
@@ -403,6 +406,13 @@ impl Scanner {
             )),
             Scanner::Json { string: true, .. } => Ok(Escape::JsonString),
             Scanner::Json { string: false, .. } => Ok(Escape::JsonValue),
+            Scanner::Xml(Xml {
+                reference: true, ..
+            }) => Err(error(
+                at,
+                "a variable behind an &",
+                "write &amp; for an ampersand; values are escaped as XML needs it",
+            )),
             Scanner::Xml(xml) => match xml.place {
                 Place::Text | Place::Attribute(_) => Ok(Escape::Xml),
                 Place::Tag | Place::Comment | Place::Cdata => Err(error(
@@ -430,7 +440,9 @@ impl Scanner {
                     escaped,
                 },
             ) => string == ends && !escaped,
-            (Scanner::Xml(begins), Scanner::Xml(ends)) => begins.place == ends.place,
+            (Scanner::Xml(begins), Scanner::Xml(ends)) => {
+                begins.place == ends.place && !ends.reference
+            }
             _ => true,
         };
         if same {
@@ -448,6 +460,13 @@ impl Scanner {
 impl Xml {
     fn see(&mut self, c: char) {
         self.seen.push(c);
+        // An & in a comment or CDATA is one.
+        let refers = matches!(self.place, Place::Text | Place::Attribute(_));
+        self.reference = match c {
+            '&' => refers,
+            ';' | '<' | '"' | '\'' => false,
+            _ => self.reference,
+        };
         let end = |mark: &str| self.seen.ends_with(mark);
         let next = match self.place {
             Place::Text if c == '<' => Place::Tag,

@@ -156,6 +156,12 @@ fn a_value_leaves_its_surroundings_as_they_are() {
     refuse(Xml, "<a>%condition;value=<!--%%data%--></a>");
     refuse(Xml, "<a>%condition;value=<b c='%%data%'/></a>");
     check(Xml, "<a>%condition;value=<b/>%</a>", "<a><b/></a>");
+    refuse(Xml, "<a>%condition;value=&%</a>");
+    // Found by the fuzzer: the text would be the name of an entity.
+    let behind = "at offset 4: a variable behind an &; write &amp; for an ampersand; values are escaped as XML needs it";
+    check(Xml, "<a>&%data%;</a>", behind);
+    check(Xml, "<a>&amp;%parts%</a>", "<a>&amp;1</a>");
+    check(Xml, "<a><!-- & -->%parts%</a>", "<a><!-- & -->1</a>");
     check(Xml, "<a b='%sender;value=' c='%'/>", "<a b='ACME' c=''/>");
 }
 
