@@ -1,5 +1,8 @@
 //! Puts the parts together and runs them until they are told to stop.
 
+mod reload;
+
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +11,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use self::reload::Reloader;
 use crate::cli::Failure;
 use crate::config::{self, Gateway as GatewaySettings, Settings};
-use crate::control::{self, Desk, Listed};
+use crate::control::{self, Desk, Listed, Reload};
 use crate::gateway::{
     Event, Events, Gateway, Memory, http::Http, modem::Modem, simulated::Simulated,
 };
 use crate::inbound::Inbound;
+use crate::live::Live;
 use crate::mail::inject::Injector;
 use crate::milter::{self, Listen};
 use crate::outbound::dispatch::Dispatcher;
@@ -25,13 +31,15 @@ use crate::outbound::{Outbound, notify};
 use crate::sms::number;
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Note, Store, StoreError};
-use crate::web::{self, WebState, hooks::HookSettings, post::Programs};
+use crate::web::{self, WebState, hooks::HookSettings, post::Programs, sms::Accounts};
 use crate::world::World;
 
 /// Events that wait for the store; then gateways wait with their acknowledgments.
 const EVENTS: usize = 256;
 /// How long what is final stays in the store.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Reloads that wait; an admin asks for one at a time.
+const RELOADS: usize = 8;
 /// How often the store is pruned.
 const PRUNE: Duration = Duration::from_secs(3600);
 /// At the stop each part gets this long to end in order.
@@ -44,6 +52,8 @@ pub struct Addresses {
     pub milter: Listen,
     /// HTTP.
     pub web: SocketAddr,
+    /// Has the configuration read again.
+    pub reload: Reload,
 }
 
 /// `sms-milter run`: configuration, logging, signals, then [`run`].
@@ -55,7 +65,10 @@ pub async fn serve(path: &Path) -> Result<(), Failure> {
     }
     let (tell, stop) = watch::channel(false);
     tokio::spawn(signals(tell));
-    let ready = |addresses: &Addresses| {
+    // From here on a SIGHUP is no end, also while the store opens.
+    let hangups = signal(SignalKind::hangup())?;
+    let ready = move |addresses: &Addresses| {
+        tokio::spawn(reload::on_hangups(hangups, addresses.reload.clone()));
         tracing::info!(milter = %addresses.milter, web = %addresses.web, event = "ready");
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };
@@ -63,21 +76,13 @@ pub async fn serve(path: &Path) -> Result<(), Failure> {
 }
 
 async fn signals(tell: watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+    let (Ok(mut term), Ok(mut int)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
     ) else {
         return;
     };
-    loop {
-        tokio::select! {
-            _ = term.recv() => break,
-            _ = int.recv() => break,
-            _ = hup.recv() => tracing::warn!(event = "sighup", "SIGHUP: restart sms-milter to use a changed configuration"),
-        }
-    }
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     tracing::info!(event = "stopping");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let _ = tell.send(true);
@@ -104,13 +109,20 @@ pub async fn run(
         .map_err(|e| Failure::temporary(format!("web.listen: {}: {e}", settings.web.listen)))?;
     let control = control::bind(&settings.control)
         .map_err(|e| Failure::temporary(format!("control: {}: {e}", settings.control.display())))?;
+    let (reload, reloads) = mpsc::channel(RELOADS);
     let addresses = Addresses {
         milter: milter.address().clone(),
         web: web.local_addr()?,
+        reload: reload.clone(),
     };
 
     let (hurry, ending) = watch::channel(false);
-    let parts = Parts::new(&settings, store.clone(), world.clone())?;
+    let parts = Parts::new(
+        &settings,
+        store.clone(),
+        world.clone(),
+        Some(reload.clone()),
+    )?;
     let (events, received) = mpsc::channel(EVENTS);
     let mut inner = JoinSet::new();
     for gateway in &parts.gateways {
@@ -123,6 +135,7 @@ pub async fn run(
     ));
     inner.spawn(parts.inbound.clone().run(ending.clone()));
     inner.spawn(parts.injector.clone().run(ending.clone()));
+    inner.spawn(parts.outbound.clone().end_waits(ending.clone()));
     let watched = (parts.gateways.clone(), ending.clone());
     inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
     inner.spawn(prune(store.clone(), world.clone(), ending.clone()));
@@ -147,6 +160,8 @@ pub async fn run(
         .map(|common| common.id.clone());
     let (outbound, gateways) = (parts.outbound.clone(), parts.gateways.clone());
     let dispatcher = Dispatcher::new(outbound, gateways, resting.collect());
+    let reloader = Reloader::new(settings, &parts);
+    inner.spawn(reloader.run(reloads, ending.clone()));
     let mut dispatching = tokio::spawn(dispatcher.run(ending.clone()));
     ready(&addresses);
 
@@ -232,7 +247,7 @@ fn unopened(error: OpenError) -> Failure {
 /// The desk of a store that no daemon holds.
 pub async fn open_desk(settings: Settings, world: World) -> Result<Desk, Failure> {
     let store = open_store(&settings).await?;
-    let parts = Parts::new(&settings, store, world)?;
+    let parts = Parts::new(&settings, store, world, None)?;
     Arc::into_inner(parts.desk).ok_or_else(|| Failure {
         code: 70,
         text: "desk".into(),
@@ -247,6 +262,12 @@ struct Parts {
     injector: Arc<Injector>,
     simulated: Vec<Arc<Simulated>>,
     desk: Arc<Desk>,
+    /// Who is told by HTTP, and how.
+    programs: Arc<Programs>,
+    /// Who is not told by mail.
+    told: Live<HashSet<String>>,
+    /// Who may send by HTTP.
+    accounts: Live<Accounts>,
 }
 
 /// The gateways of the configuration for those who list them, with those that are active.
@@ -286,7 +307,12 @@ impl Memory for StoreMemory {
 }
 
 impl Parts {
-    fn new(settings: &Settings, store: Arc<dyn Store>, world: World) -> Result<Self, Failure> {
+    fn new(
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        world: World,
+        reload: Option<Reload>,
+    ) -> Result<Self, Failure> {
         let mut gateways: Vec<Arc<dyn Gateway>> = Vec::new();
         let mut simulated = Vec::new();
         for gateway in &settings.gateways {
@@ -313,10 +339,12 @@ impl Parts {
             letterhead: settings.letterhead.clone(),
             envelope_from: settings.envelope_from.clone(),
             admin: settings.admin.clone(),
-            programs: settings.programs.keys().cloned().collect(),
+            programs: Live::new(settings.programs.keys().cloned().collect()),
         };
+        let told = writer.programs.clone();
         let programs = Programs::new(settings.programs.clone(), world.clone());
         let programs = programs.map_err(|e| Failure::config(format!("users: post: {e}")))?;
+        let programs = Arc::new(programs);
         let outbound = Outbound::new(
             settings.planner(),
             settings.queue.clone(),
@@ -335,7 +363,7 @@ impl Parts {
         );
         let injector = Injector::new(
             settings.inject.clone(),
-            Arc::new(programs),
+            programs.clone(),
             store,
             world,
             mail_bell,
@@ -343,7 +371,7 @@ impl Parts {
         let desk = Arc::new(Desk {
             outbound: outbound.clone(),
             simulated: simulated.clone(),
-            region: settings.default_region(),
+            reload,
             gateways: listed(settings, &gateways),
         });
         Ok(Self {
@@ -353,6 +381,9 @@ impl Parts {
             injector,
             simulated,
             desk,
+            programs,
+            told,
+            accounts: Live::new(settings.accounts.clone()),
         })
     }
 
@@ -372,14 +403,14 @@ impl Parts {
             simulated: self.simulated.clone(),
             admins: settings.web.admins.clone().into_iter().collect(),
             sms: settings.web.compat_icewarp.then(|| web::sms::Door {
-                accounts: settings.accounts.clone(),
+                accounts: self.accounts.clone(),
                 outbound: self.outbound.clone(),
-                region: settings.default_region(),
             }),
             compat_icewarp: settings.web.compat_icewarp,
             public_url: settings.web.public_url.clone(),
             trusted_proxies: settings.web.trusted_proxies.clone(),
             ready: Arc::new(ready),
+            workers: self.outbound.checks.workers.clone(),
             world,
         }
     }

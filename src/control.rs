@@ -5,6 +5,8 @@
 //! same [`Desk`], so there is one way to do each thing.
 
 mod gateways;
+mod phonebook;
+mod tokens;
 
 use std::io;
 use std::path::Path;
@@ -15,13 +17,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::gateways::Listed;
+pub use self::phonebook::PhonebookRequest;
 use crate::gateway::simulated::{Direction, Simulated, Written};
 use crate::outbound::Outbound;
 use crate::outbound::wishes::{self, Wishes};
-use crate::sms::{MessageId, Number, Region};
+use crate::sms::{MessageId, Number};
 use crate::store::{Filter, Message, PartState, State, StoreError};
 use crate::wire::pdu::hex;
 
@@ -62,6 +65,8 @@ pub enum Request {
     Stats,
     /// The gateways and how they do.
     Gateways,
+    /// Read the configuration again.
+    Reload,
     /// The SIM that is in the modem of a gateway is meant.
     AcceptSim {
         /// The gateway.
@@ -79,6 +84,31 @@ pub enum Request {
         #[serde(default)]
         wishes: Vec<(String, String)>,
     },
+    /// Make a token.
+    CreateToken {
+        /// Who pays: address or login.
+        user: String,
+        /// For which numbers, as people write them.
+        to: Vec<String>,
+        /// Until when: `30d`, or a day.
+        expires: String,
+        /// How many messages it brings.
+        uses: Option<u32>,
+    },
+    /// The tokens.
+    Tokens,
+    /// End a token.
+    RevokeToken {
+        /// Its id.
+        id: String,
+    },
+    /// For whom a token pays, if it is good.
+    FindToken {
+        /// SHA-256 of the token, hex.
+        digest: String,
+    },
+    /// Of the phonebook.
+    Phonebook(PhonebookRequest),
     /// The phones of the simulated network.
     Phones,
     /// What one of them shows.
@@ -112,14 +142,18 @@ pub enum Refused {
     Store(#[from] StoreError),
 }
 
+/// Asks for a reload. The answer: what an admin may want to change; or what is wrong, and then nothing has
+/// changed.
+pub type Reload = mpsc::Sender<oneshot::Sender<Result<Vec<String>, String>>>;
+
 /// Who does it.
 pub struct Desk {
     /// The outbound path, with its store.
     pub outbound: Arc<Outbound>,
     /// The simulated networks.
     pub simulated: Vec<Arc<Simulated>>,
-    /// How national numbers are read.
-    pub region: Region,
+    /// Has the configuration read again; `None`: there is no daemon that runs by it.
+    pub reload: Option<Reload>,
     /// All gateways of the configuration.
     pub gateways: Vec<Listed>,
 }
@@ -134,6 +168,7 @@ impl Desk {
             Request::Cancel { id } => self.cancel(&id).await,
             Request::Stats => self.stats().await,
             Request::Gateways => self.gateways().await,
+            Request::Reload => self.reload().await,
             Request::AcceptSim { id } => self.accept_sim(&id).await,
             Request::Send {
                 number,
@@ -141,6 +176,16 @@ impl Desk {
                 account,
                 wishes,
             } => self.send(&number, &text, &account, &wishes).await,
+            Request::CreateToken {
+                user,
+                to,
+                expires,
+                uses,
+            } => self.create_token(&user, &to, &expires, uses).await,
+            Request::Tokens => self.list_tokens().await,
+            Request::RevokeToken { id } => self.revoke_token(&id).await,
+            Request::FindToken { digest } => self.find_token(&digest).await,
+            Request::Phonebook(request) => self.phonebook(request).await,
             Request::Phones => self.phones(),
             Request::Phone { number } => self.phone(&number),
             Request::Reply {
@@ -149,6 +194,17 @@ impl Desk {
                 wishes,
             } => self.reply(&number, &text, &wishes).await,
         }
+    }
+
+    async fn reload(&self) -> Result<Vec<Value>, Refused> {
+        let gone = || Refused::Unavailable("no daemon runs here that could reload".to_owned());
+        let reload = self.reload.as_ref().ok_or_else(gone)?;
+        let (answer, answered) = oneshot::channel();
+        reload.send(answer).await.map_err(|_| gone())?;
+        let warnings = answered.await.map_err(|_| gone())?;
+        let warnings = warnings.map_err(Refused::Unavailable)?;
+        let line = |warning: String| json!({ "warning": warning });
+        Ok(warnings.into_iter().map(line).collect())
     }
 
     async fn list(
@@ -228,7 +284,13 @@ impl Desk {
         let wishes = read_wishes(wishes)?;
         match self
             .outbound
-            .submit_text(account, number, self.region, text, wishes)
+            .submit_text(
+                account,
+                number,
+                self.outbound.planner().region(),
+                text,
+                wishes,
+            )
             .await
         {
             Ok(message) => Ok(vec![brief(&message)]),
@@ -237,7 +299,8 @@ impl Desk {
     }
 
     fn number(&self, text: &str) -> Result<Number, Refused> {
-        Number::parse(text, self.region).map_err(|error| Refused::Usage(error.to_string()))
+        Number::parse(text, self.outbound.planner().region())
+            .map_err(|error| Refused::Usage(error.to_string()))
     }
 
     fn network(&self) -> Result<(), Refused> {
@@ -411,6 +474,10 @@ fn whole(message: &Message) -> Value {
     value["dcs"] = attributes.dcs.into();
     value["encoding"] = message.encoding.name().into();
     value["class"] = message.class.name().into();
+    value["high"] = message.high.into();
+    value["not_before"] = message.not_before.map(|at| at.to_string()).into();
+    value["sender_id"] = message.sender_id.clone().into();
+    value["reply_to"] = message.reply_to.clone().into();
     value["recipient"] = message.origin.recipient.clone().into();
     value["subject"] = message.origin.subject.clone().into();
     value["message_id"] = message.origin.message_id.clone().into();

@@ -8,19 +8,21 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 vocabulary | [`sms`], [`world`], [`secret`] |
-//! | 1 cores without IO | [`wire`], [`mail`] (but `inject`), [`rules`], [`access`], [`route`] |
+//! | 0 vocabulary | [`sms`], [`world`], [`secret`], [`live`] |
+//! | 1 cores without IO | [`wire`], [`mail`] (but `inject`), [`rules`], [`access`], [`phonebook`], [`route`] |
 //! | 2 parts | [`store`], [`gateway`], `mail::inject` |
 //! | 3 paths | [`outbound`], [`inbound`] |
 //! | 4 doors | [`milter`], [`web`], [`control`], [`cli`] |
 //! | 5 assembly | [`config`], [`run`], `main` |
 
+pub mod live;
 pub mod secret;
 pub mod sms;
 pub mod world;
 
 pub mod access;
 pub mod mail;
+pub mod phonebook;
 pub mod route;
 pub mod rules;
 pub mod wire;

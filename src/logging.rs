@@ -16,7 +16,8 @@ pub fn start(log: &Log) {
     number::hide_in_logs(log.mask_digits);
     let level = log.level.to_string().to_lowercase();
     let wanted = std::env::var("RUST_LOG").unwrap_or(level);
-    let filter = EnvFilter::new(format!("{QUIET},{wanted}"));
+    // Last, so that no RUST_LOG brings whole mails, with the passwords in their addresses, into the log.
+    let filter = EnvFilter::new(format!("{QUIET},{wanted},indymilter=info"));
     let registry = tracing_subscriber::registry().with(filter);
     let text = || {
         fmt::layer()

@@ -24,7 +24,7 @@ LOCAL_CONFIG
 C{SmsDomain}sms.example.com
 C{SmsMail}example.com
 # Local parts that are SMS recipients of a mail domain. Plus form: five digits or more.
-Ksmslocal regex -aSMS ^("?sms:.*|sms\+[0-9][0-9][0-9][0-9][0-9]+|sms)$
+Ksmslocal regex -aSMS ^("?sms:.*|"?sms(\+[0-9][0-9][0-9][0-9][0-9]+)?(\?.*)?)$
 C{SmsOpen}postmaster abuse
 
 LOCAL_RULE_0

@@ -19,21 +19,35 @@ pub struct Destinations {
     pub regions: Vec<Region>,
 }
 
+/// Of the destinations above, those that one sender may use. It only ever takes away: what the site does
+/// not allow, no user's list opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Prefixes with `+`; `None`: all.
+    pub allow: Option<Vec<String>>,
+    /// Prefixes with `+`.
+    pub deny: Vec<String>,
+}
+
 impl Destinations {
-    /// The number to send to, after the rewrite rules, or why not.
-    pub fn check(&self, number: Number, region: Region) -> Result<Number, Reply> {
+    /// The number to send to, after the rewrite rules, or why not. `reach`: the sender's own lists.
+    pub fn check(&self, number: Number, region: Region, reach: &Reach) -> Result<Number, Reply> {
         let number = self.rewritten(number, region)?;
-        let allowed = longest(self.allow.as_deref().unwrap_or(&[]), &number);
-        let denied = longest(&self.deny, &number);
-        let listed = allowed.map_or(0, str::len);
-        if denied.is_some_and(|deny| deny.len() >= listed) {
-            return Err(refused(&number, "this destination is barred"));
-        }
-        if self.allow.is_some() && allowed.is_none() {
-            return Err(refused(
-                &number,
-                "this destination is not on the list of allowed ones",
-            ));
+        let allowed = match listed(self.allow.as_deref(), &self.deny, &number) {
+            Listed::Barred => return Err(refused(&number, "this destination is barred")),
+            Listed::Missing => {
+                let why = "this destination is not on the list of allowed ones";
+                return Err(refused(&number, why));
+            }
+            Listed::Allowed(prefix) => prefix,
+        };
+        match listed(reach.allow.as_deref(), &reach.deny, &number) {
+            Listed::Barred => return Err(refused(&number, "this destination is barred for you")),
+            Listed::Missing => {
+                let why = "this destination is not among those you may send to";
+                return Err(refused(&number, why));
+            }
+            Listed::Allowed(_) => {}
         }
         match number.kind() {
             Kind::Premium if !allowed.is_some_and(|p| lies_within(p, Kind::Premium)) => {
@@ -65,6 +79,27 @@ impl Destinations {
 
     fn is_home(&self, number: &Number) -> bool {
         self.regions.iter().any(|region| number.is_of(*region))
+    }
+}
+
+/// What two lists say of a number.
+enum Listed<'a> {
+    /// The longest match is in the list of what is denied.
+    Barred,
+    /// There is a list of what is allowed, and the number is not on it.
+    Missing,
+    /// By this prefix; by none where everything is.
+    Allowed(Option<&'a str>),
+}
+
+/// The longest match wins, deny on a tie.
+fn listed<'a>(allow: Option<&'a [String]>, deny: &[String], number: &Number) -> Listed<'a> {
+    let allowed = longest(allow.unwrap_or(&[]), number);
+    let length = allowed.map_or(0, str::len);
+    match longest(deny, number) {
+        Some(denied) if denied.len() >= length => Listed::Barred,
+        _ if allow.is_some() && allowed.is_none() => Listed::Missing,
+        _ => Listed::Allowed(allowed),
     }
 }
 
@@ -111,9 +146,64 @@ mod tests {
             regions: vec![us],
         };
         let number = Number::from_network(number).expect("number");
-        match destinations.check(number, us) {
+        match destinations.check(number, us, &Reach::default()) {
             Ok(number) => number.to_string(),
             Err(reply) => reply.text,
+        }
+    }
+
+    #[test]
+    fn a_sender_s_lists_only_take_away() {
+        let owned = |list: &[&str]| list.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+        let us = Region::parse("US").expect("US");
+        let site = Destinations {
+            allow: Some(owned(&["+1", "+420", "+44"])),
+            deny: owned(&["+1900", "+4470"]),
+            rewrite: vec![(
+                Regex::new("^\\+15550(\\d+)$").expect("regex"),
+                "+4207$1".into(),
+            )],
+            regions: vec![us],
+        };
+        let (fine, barred) = ("fine", "this destination is barred for you");
+        let foreign = "this destination is not among those you may send to";
+        for (allow, deny, number, expected) in [
+            (None, &[][..], "+420777123456", fine),
+            (Some(&["+420"][..]), &[], "+420777123456", fine),
+            (Some(&["+420"]), &[], "+15551234567", foreign),
+            (Some(&[]), &[], "+15551234567", foreign),
+            (None, &["+420"], "+420777123456", barred),
+            (None, &["+420"], "+15551234567", fine),
+            // The longest match, deny on a tie.
+            (Some(&["+4207"]), &["+420"], "+420777123456", fine),
+            (Some(&["+420"]), &["+420"], "+420777123456", barred),
+            (Some(&["+420"]), &["+4207"], "+420777123456", barred),
+            // What the site does not allow, nobody does.
+            (
+                Some(&["+33"]),
+                &[],
+                "+33612345678",
+                "this destination is not on the list of allowed ones",
+            ),
+            (
+                Some(&["+447012"]),
+                &[],
+                "+447012345678",
+                "this destination is barred",
+            ),
+            // What comes of a rewrite counts.
+            (Some(&["+1"]), &[], "+15550771234", foreign),
+        ] {
+            let reach = Reach {
+                allow: allow.map(owned),
+                deny: owned(deny),
+            };
+            let number = Number::from_network(number).expect("number");
+            let said = match site.check(number, us, &reach) {
+                Ok(_) => fine.to_owned(),
+                Err(reply) => reply.text,
+            };
+            assert!(said.ends_with(expected), "{said} {allow:?} {deny:?}");
         }
     }
 

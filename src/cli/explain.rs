@@ -1,20 +1,34 @@
 //! `sms-milter explain`: what would happen to a mail. It asks the same planner as the milter, and
-//! needs no store: quotas are not looked at.
+//! needs no store: quotas are not looked at. The phonebook is when a daemon runs; and a token in an address is
+//! asked for where tokens are.
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Failure, Json};
+use super::{Failure, Json, ask};
+use crate::access::credentials::{self, Question, Shown};
+use crate::access::token::{self, TokenId};
 use crate::config;
+use crate::control::Request;
+use crate::mail::address::{self, Verbatim};
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
-use crate::outbound::plan::{Admitted, Judgement, Plan, Planner};
-use crate::sms::{Attributes, Language, Shifts};
+use crate::outbound::admit::{Admitted, Judgement, Taken};
+use crate::outbound::ask::Course;
+use crate::outbound::credentials::check_password;
+use crate::outbound::credentials::passwords::{Passwords, Workers};
+use crate::outbound::known::Known;
+use crate::outbound::plan::{Plan, Planner};
+use crate::sms::{Attributes, Language, Number, Shifts};
 use crate::world::World;
+
+/// A name leads to a group, and that to its members.
+const LOOK_UPS: usize = 2;
 
 /// A mail file is not read further than any configuration lets a mail go.
 const MAX_FILE: u64 = 256 << 20;
@@ -56,7 +70,32 @@ pub async fn run(path: &Path, args: &ExplainArgs, out: &mut dyn Write) -> Result
     };
     let mut mail = RawMail::from_bytes(&bytes);
     cut(&mut mail, settings.milter.max_message);
-    let lines = explain(&settings.planner(), args, &mail);
+    let planner = settings.planner();
+    let envelope = envelope(args);
+    let mut shown = Vec::new();
+    for to in &args.to {
+        shown.push(look_up(path, &planner, &envelope, to).await?);
+    }
+    let asked = Asked {
+        planner: &planner,
+        admin: &settings.admin,
+        envelope: &envelope,
+        args,
+        mail: &mail,
+        shown: &shown,
+    };
+    let mut known = Known::default();
+    let mut lines = explain(&asked, &known);
+    for _ in 0..LOOK_UPS {
+        let names = known.missed_names();
+        let found = match names.is_empty() {
+            true => None,
+            false => super::phonebook::find(&settings.control, &names).await,
+        };
+        let Some(found) = found else { break };
+        known.learn(&names, found);
+        lines = explain(&asked, &known);
+    }
     if args.json.json {
         writeln!(out, "{}", Value::Array(lines))?;
         return Ok(());
@@ -76,9 +115,9 @@ fn cut(mail: &mut RawMail, max: u64) {
     }
 }
 
-/// One object a recipient (spec 14).
-fn explain(planner: &Planner, args: &ExplainArgs, mail: &RawMail) -> Vec<Value> {
-    let envelope = Envelope {
+/// Who sends, as the arguments say.
+fn envelope(args: &ExplainArgs) -> Envelope {
+    Envelope {
         sender: args.from.trim_matches(['<', '>']).to_owned(),
         auth: match (&args.auth, args.client) {
             (None, None) => Some(args.from.trim_matches(['<', '>']).to_owned()),
@@ -86,40 +125,165 @@ fn explain(planner: &Planner, args: &ExplainArgs, mail: &RawMail) -> Vec<Value> 
         },
         client: args.client.map_or(Client::Unknown, Client::Ip),
         ..Envelope::default()
-    };
-    let read = text::read(mail, &planner.text).map_err(Reply::from);
-    let now = World::real().now();
-    let one = |to: &String| {
-        let rcpt = if to.starts_with('<') {
-            to.clone()
-        } else {
-            format!("<{to}>")
-        };
-        let verdict = match planner.judge(&envelope, &rcpt, &[], now) {
-            Judgement::NotOurs => return json!({"recipient": to, "verdict": "not-ours"}),
-            Judgement::Ours(admitted) => {
-                admitted.and_then(|admitted| decide(planner, &envelope, &read, *admitted))
-            }
-        };
-        match verdict {
-            Ok((admitted, plan)) => told(to, &admitted, &plan),
-            Err(reply) => json!({"recipient": to, "verdict": "refuse", "reply": reply.to_string()}),
-        }
-    };
-    args.to.iter().map(one).collect()
+    }
 }
 
-fn decide(
+fn bracketed(to: &str) -> Verbatim {
+    match to.starts_with('<') {
+        true => Verbatim::new(to),
+        false => Verbatim::new(format!("<{to}>")),
+    }
+}
+
+/// What the address of a recipient shows. A token is asked for by its digest, of the daemon or of the store.
+async fn look_up(
+    path: &Path,
     planner: &Planner,
     envelope: &Envelope,
+    to: &str,
+) -> Result<Result<Shown, Reply>, Failure> {
+    let credentials = planner.credentials(envelope, bracketed(to).expose());
+    let question = match planner.access.question(envelope, credentials) {
+        Err(reply) => return Ok(Err(reply)),
+        Ok(None) => return Ok(Ok(Shown::Nothing)),
+        Ok(Some(question)) => question,
+    };
+    let found = match question {
+        Question::Password(name, password) => {
+            let passwords = Passwords::new(Workers::capped(1), &World::real());
+            check_password(&passwords, &planner.access, &name, password).await
+        }
+        Question::Token(token) => Ok(match token::digest(&token) {
+            None => None,
+            Some(digest) => {
+                let digest = digest.map(|octet| format!("{octet:02x}")).concat();
+                let found = ask(config::load(path)?, Request::FindToken { digest }).await?;
+                found.first().and_then(token_of)
+            }
+        }),
+    };
+    Ok(found.and_then(|shown| shown.ok_or_else(credentials::wrong)))
+}
+
+/// A token as the desk shows it.
+fn token_of(line: &Value) -> Option<Shown> {
+    let numbers = line["numbers"].as_array().into_iter().flatten();
+    let numbers = numbers.filter_map(|number| Number::from_network(number.as_str()?));
+    Some(Shown::Token {
+        account: line["user"].as_str()?.to_owned(),
+        numbers: numbers.collect(),
+        id: TokenId::parse(line["id"].as_str()?)?,
+    })
+}
+
+/// What is to be explained.
+struct Asked<'a> {
+    planner: &'a Planner,
+    /// The account that may replace any number of the phonebook.
+    admin: &'a str,
+    envelope: &'a Envelope,
+    args: &'a ExplainArgs,
+    mail: &'a RawMail,
+    /// What the address of each recipient shows.
+    shown: &'a [Result<Shown, Reply>],
+}
+
+/// One object a recipient (spec 14).
+fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
+    let Asked {
+        planner,
+        admin,
+        envelope,
+        args,
+        mail,
+        shown,
+    } = *asked;
+    let read = text::read(mail, &planner.text).map_err(Reply::from);
+    let now = World::real().now();
+    let one = |(to, found): (&String, &Result<Shown, Reply>)| -> Vec<Value> {
+        let rcpt = bracketed(to);
+        let to = address::shown(to);
+        let judged = match found {
+            Ok(found) => planner.judge(envelope, rcpt.expose(), &[], found.clone(), known, now),
+            Err(reply) => Judgement::Ours(Err(reply.clone())),
+        };
+        let verdicts = match judged {
+            Judgement::NotOurs => return vec![json!({"recipient": to, "verdict": "not-ours"})],
+            Judgement::Ours(taken) => {
+                let taken = taken.map(|taken| *taken);
+                decide(planner, admin, envelope, mail, &read, taken, now)
+            }
+        };
+        let shown = |verdict| match verdict {
+            Ok(Verdict::Send(to_phone)) => told(&to, &to_phone.0, &to_phone.1),
+            Ok(Verdict::Ask(sender)) => json!({
+                "recipient": to, "verdict": "ask", "reply": "250", "sender": sender,
+                "notes": ["the mail waits for the number, and its sender is asked for it"],
+            }),
+            Ok(Verdict::Answer(sender)) => json!({
+                "recipient": to, "verdict": "ask", "reply": "250", "sender": sender,
+                "notes": ["it answers a question for a number"],
+            }),
+            Err(reply) => refused(&to, &reply),
+        };
+        verdicts.into_iter().map(shown).collect()
+    };
+    args.to.iter().zip(shown).flat_map(one).collect()
+}
+
+/// What becomes of a mail for a recipient.
+enum Verdict {
+    Send(Box<(Admitted, Plan)>),
+    /// It waits; who is asked.
+    Ask(String),
+    /// It answers a question; who was asked.
+    Answer(String),
+}
+
+fn refused(to: &str, reply: &Reply) -> Value {
+    json!({"recipient": to, "verdict": "refuse", "reply": reply.to_string()})
+}
+
+/// What becomes of a recipient; of each of its numbers, if it is the account.
+fn decide(
+    planner: &Planner,
+    admin: &str,
+    envelope: &Envelope,
+    raw: &RawMail,
     read: &Result<MailText, Reply>,
-    admitted: Admitted,
-) -> Result<(Admitted, Plan), Reply> {
-    let mail = read.as_ref().map_err(Clone::clone)?;
-    match planner.refuses(envelope, mail) {
-        Some(reply) => Err(reply),
-        None => planner.plan(mail, &admitted).map(|plan| (admitted, plan)),
-    }
+    taken: Result<Taken, Reply>,
+    now: Timestamp,
+) -> Vec<Result<Verdict, Reply>> {
+    let whole = || {
+        let mail = read.as_ref().map_err(Clone::clone)?;
+        match planner.refuses(envelope, mail) {
+            Some(reply) => Err(reply),
+            None => Ok(mail),
+        }
+    };
+    let (taken, mail) = match taken.and_then(|taken| Ok((taken, whole()?))) {
+        Ok(both) => both,
+        Err(reply) => return vec![Err(reply)],
+    };
+    let admitted = match taken {
+        Taken::Number(admitted) => vec![Ok(admitted)],
+        Taken::Account(pending) => planner.numbers(envelope, &pending, raw, mail, now),
+        Taken::Group(crew) => crew.members,
+        Taken::Answer(answering) => return vec![Ok(Verdict::Answer(answering.payer.account))],
+        Taken::Person(person) => match planner.course(envelope, &person, mail, admin, now) {
+            Ok(Course::Send(to) | Course::Learn(to, _)) => vec![Ok(to)],
+            Ok(Course::Ask) => return vec![Ok(Verdict::Ask(person.payer.account))],
+            Err(reply) => vec![Err(reply)],
+        },
+    };
+    let planned = |to: Admitted| {
+        let plan = planner.plan(mail, &to)?;
+        Ok(Verdict::Send(Box::new((to, plan))))
+    };
+    admitted
+        .into_iter()
+        .map(|to| to.and_then(planned))
+        .collect()
 }
 
 fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
@@ -141,7 +305,7 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
         "recipient": to, "verdict": "send", "reply": "250", "sender": admitted.payer.account,
         "number": admitted.number.as_str(), "text": plan.text, "encoding": plan.encoding.name(),
         "segments": segments,
-        "flash": plan.flash || plan.attributes.class == Some(0), "confirm": plan.confirm, "at": null,
+        "flash": plan.flash || plan.attributes.class == Some(0), "confirm": plan.confirm, "at": admitted.due.map(|at| at.to_string()),
         "class": plan.class.name(), "gateways": plan.gateways, "rule": plan.rule,
         "price": plan.price, "notes": plan.notes,
     });
@@ -159,6 +323,15 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
         told["dcs"] = plan.attributes.dcs.into();
         told["message_class"] = plan.attributes.class.into();
     }
+    if plan.high {
+        told["priority"] = "high".into();
+    }
+    if let Some(sender) = &plan.sender_id {
+        told["sender_id"] = sender.as_str().into();
+    }
+    if let Some(reply) = &admitted.wishes.reply {
+        told["reply_to"] = reply.as_str().into();
+    }
     if let Some(validity) = plan.validity {
         told["validity"] = format!("{}m", validity.as_secs() / 60).into();
     }
@@ -169,6 +342,10 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
     let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
     match line["verdict"].as_str() {
         Some("send") => {}
+        Some("ask") => {
+            let note = line["notes"][0].as_str().unwrap_or_default();
+            return writeln!(out, "{}: {note}", text("recipient"));
+        }
         Some("refuse") => {
             return writeln!(out, "{}: refused: {}", text("recipient"), text("reply"));
         }
@@ -199,6 +376,9 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
         .map(|n| format!(" (outgoing rule {n})"))
         .unwrap_or_default();
     writeln!(out, "  gateways: {}{rule}", gateways.join(", "))?;
+    if let Some(at) = line["at"].as_str() {
+        writeln!(out, "  not before: {at}")?;
+    }
     if let Some(price) = line["price"].as_f64() {
         writeln!(out, "  price: {price}")?;
     }

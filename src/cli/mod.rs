@@ -10,11 +10,16 @@ pub mod gateways;
 pub mod modem;
 pub mod pdu;
 pub mod phone;
+pub mod phonebook;
 pub mod presets;
+pub mod progress;
 pub mod queue;
+pub mod reload;
 pub mod send;
 mod special;
 pub mod store;
+pub mod token;
+pub mod users;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,6 +54,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the daemon
     Run,
+    /// Have the daemon read its configuration again
+    Reload,
     /// Say what is wrong with the configuration and its surroundings
     Check(check::CheckArgs),
     /// Say what would happen to a mail, without sending anything
@@ -61,10 +68,16 @@ pub enum Command {
     Pdu(pdu::Args),
     /// Show how the gateways do and which providers are known, and say which SIM is meant
     Gateways(gateways::GatewaysArgs),
+    /// Look after the phonebook: learned numbers, contacts, groups
+    Phonebook(phonebook::PhonebookArgs),
     /// Look after modems
     Modem(modem::ModemArgs),
+    /// Make, list and revoke tokens, each of which pays for a few numbers
+    Token(token::TokenArgs),
     /// The phones of the simulated network
     Phone(phone::PhoneArgs),
+    /// Look after the users
+    Users(users::UsersArgs),
     /// Look after the store while no daemon runs
     Store(store::StoreArgs),
 }
@@ -163,6 +176,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
     let path = &cli.config;
     match cli.command {
         Command::Run => runtime.block_on(crate::assembly::serve(path)),
+        Command::Reload => runtime.block_on(reload::run(path, out)),
         Command::Check(args) => check::run(path, &args, out),
         Command::Explain(args) => runtime.block_on(explain::run(path, &args, out)),
         Command::Queue(args) => runtime.block_on(queue::run(path, &args, out)),
@@ -170,27 +184,64 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Pdu(args) => pdu::run(&args, out).map_err(|e| Failure::data(e.to_string())),
         Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),
         Command::Modem(args) => runtime.block_on(modem::run(path, &args, &World::real(), out)),
+        Command::Token(args) => runtime.block_on(token::run(path, &args, out)),
+        Command::Phonebook(args) => runtime.block_on(phonebook::run(path, &args, out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
+        Command::Users(args) => runtime.block_on(users::run(path, &args, out)),
         Command::Store(args) => runtime.block_on(store::run(path, &args, out)),
     }
 }
 
 /// Asks the daemon; with none, opens the store and asks the same desk here.
 pub async fn ask(settings: Settings, request: Request) -> Result<Vec<Value>, Failure> {
-    let path = settings.control.clone();
-    let answered = control::ask(&path, &request)
-        .await
-        .map_err(|error| unheard(&path, &error))?;
-    match answered {
-        Some(answer) => Ok(answer?),
-        None => {
-            as_owner(&settings.store.path)?;
-            if matches!(request, Request::Send { .. }) {
-                eprintln!("sms-milter: no daemon is running: what is sent now waits for it");
-            }
-            let desk = crate::assembly::open_desk(settings, World::real()).await?;
-            Ok(desk.answer(request).await?)
+    Line::new(settings).ask(request).await
+}
+
+/// Who answers several requests: the daemon, or the desk of a store that is ours as long as this lives.
+pub struct Line {
+    control: PathBuf,
+    here: Here,
+}
+
+enum Here {
+    /// Nobody has answered yet, or the daemon has.
+    Unopened(Box<Settings>),
+    Open(Box<control::Desk>),
+    /// The store could not be opened.
+    Broken,
+}
+
+impl Line {
+    /// Opens nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            control: settings.control.clone(),
+            here: Here::Unopened(Box::new(settings)),
         }
+    }
+
+    /// Asks.
+    pub async fn ask(&mut self, request: Request) -> Result<Vec<Value>, Failure> {
+        if let Here::Open(desk) = &self.here {
+            return Ok(desk.answer(request).await?);
+        }
+        let answered = control::ask(&self.control, &request)
+            .await
+            .map_err(|error| unheard(&self.control, &error))?;
+        if let Some(answer) = answered {
+            return Ok(answer?);
+        }
+        let Here::Unopened(settings) = std::mem::replace(&mut self.here, Here::Broken) else {
+            return Err(Failure::unavailable("the store could not be opened"));
+        };
+        as_owner(&settings.store.path)?;
+        if matches!(request, Request::Send { .. }) {
+            eprintln!("sms-milter: no daemon is running: what is sent now waits for it");
+        }
+        let desk = crate::assembly::open_desk(*settings, World::real()).await?;
+        let answer = desk.answer(request).await;
+        self.here = Here::Open(Box::new(desk));
+        Ok(answer?)
     }
 }
 
@@ -232,6 +283,20 @@ pub fn as_owner(store: &Path) -> Result<(), Failure> {
              runuser -u {name} -- sms-milter …",
             store.display()
         ),
+    })
+}
+
+/// An export holds texts and numbers: for its owner only, and never over another file.
+pub fn new_file(path: &str) -> Result<std::fs::File, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let opened = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    opened.map_err(|error| Failure {
+        code: 73,
+        text: format!("{path}: {error}"),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, as_owner};
+use super::{Failure, as_owner, new_file};
 use crate::config;
 use crate::store::sled::{self, DumpError};
 
@@ -80,20 +80,6 @@ pub async fn run(path: &Path, args: &StoreArgs, out: &mut dyn Write) -> Result<(
         }
     }
     Ok(())
-}
-
-/// An export holds texts and numbers: for its owner only, and never over another file.
-fn new_file(path: &str) -> Result<std::fs::File, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let opened = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    opened.map_err(|error| Failure {
-        code: 73,
-        text: format!("{path}: {error}"),
-    })
 }
 
 fn failure(error: DumpError) -> Failure {

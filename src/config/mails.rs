@@ -1,10 +1,12 @@
 //! `mail` and `incoming`: the mails we write, and whom an SMS goes to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::problems::At;
 use super::scalars::Judge;
 use super::{domains_of, raw};
+use crate::access::People;
 use crate::gateway::Common;
 use crate::inbound::{self, OnConflict};
 use crate::mail::inject::{self, Target};
@@ -210,17 +212,6 @@ impl Mails {
     }
 }
 
-/// What of a user the way in needs.
-fn person(user: &crate::access::User) -> inbound::Person {
-    inbound::Person {
-        email: user.email.clone(),
-        aliases: user.aliases.clone(),
-        nickname: user.nickname.clone(),
-        mobile: user.mobile.clone(),
-        post: user.post,
-    }
-}
-
 /// What of a gateway the way in needs.
 fn line(common: &Common) -> (String, inbound::Line) {
     let line = inbound::Line {
@@ -235,7 +226,7 @@ pub(super) fn inbound<'a>(
     own: Incoming,
     mails: &Mails,
     addresses: &address::Settings,
-    users: &[crate::access::User],
+    people: &Arc<People>,
     gateways: impl Iterator<Item = &'a Common>,
 ) -> inbound::Settings {
     inbound::Settings {
@@ -254,7 +245,7 @@ pub(super) fn inbound<'a>(
             .iter()
             .map(|d| (d.mail.clone(), d.sms.clone()))
             .collect(),
-        people: users.iter().map(person).collect(),
+        people: Arc::clone(people),
         gateways: gateways.map(line).collect(),
         hostname: mails.letterhead.hostname.clone(),
         admin: mails.admin.clone(),

@@ -9,11 +9,13 @@
 //! Judging reads nothing but the text and what [`Outside`] tells: no network, no device.
 
 mod domains;
+mod fixed;
 mod gateways;
 mod mails;
 mod outside;
 mod people;
 mod places;
+mod policy;
 mod problems;
 mod providers;
 mod pushes;
@@ -21,11 +23,14 @@ mod raw;
 mod read;
 mod rules;
 mod scalars;
+pub mod table;
 mod texts;
+mod users;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use fixed::Fixed;
 pub use outside::{Outside, ThisMachine};
 pub use problems::Errors;
 
@@ -69,6 +74,8 @@ pub struct Settings {
     pub languages: Languages,
     /// What to do with a text that is too long.
     pub on_overflow: Overflow,
+    /// How long a mail waits for a number.
+    pub phonebook_wait: jiff::SignedDuration,
     /// The queue.
     pub queue: settle::Settings,
     /// The gateways, in order.
@@ -97,6 +104,12 @@ pub struct Settings {
     pub log: Log,
     /// What an admin may want to change.
     pub warnings: Vec<String>,
+    /// The file it was read from; `None`: from none.
+    pub file: Option<PathBuf>,
+    /// The table of `users_csv`.
+    pub users_csv: Option<PathBuf>,
+    /// What only a restart changes.
+    pub fixed: Fixed,
 }
 
 /// A gateway's settings.
@@ -178,6 +191,8 @@ impl Settings {
             languages: self.languages,
             on_overflow: self.on_overflow,
             gateways: active.cloned().collect(),
+            expire: self.queue.expire.unsigned_abs(),
+            phonebook_wait: self.phonebook_wait,
         }
     }
 
@@ -189,6 +204,11 @@ impl Settings {
 
 /// Reads a file.
 pub fn load(path: &Path) -> Result<Settings, Errors> {
+    load_with(path, &ThisMachine)
+}
+
+/// Reads a file; what else there is of the machine is as `outside` says.
+pub fn load_with(path: &Path, outside: &dyn Outside) -> Result<Settings, Errors> {
     let file = path.display().to_string();
     let base = std::path::absolute(path).ok();
     let base = base
@@ -204,7 +224,10 @@ pub fn load(path: &Path) -> Result<Settings, Errors> {
     let opened = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     match opened.take(MAX_FILE + 1).read_to_string(&mut text) {
         Ok(read) if read as u64 > MAX_FILE => Err(unreadable("it has more than 4 MiB".into())),
-        Ok(_) => parse(&text, &file, base, &ThisMachine),
+        Ok(_) => parse(&text, &file, base, outside).map(|settings| Settings {
+            file: std::path::absolute(path).ok(),
+            ..settings
+        }),
         Err(error) => Err(unreadable(error.to_string())),
     }
 }
@@ -229,6 +252,7 @@ pub fn parse(
     match settings {
         Some(settings) if errors.is_empty() => Ok(Settings {
             warnings: warnings.lines(),
+            fixed: Fixed::of(text),
             ..settings
         }),
         _ => Err(errors),
@@ -250,17 +274,25 @@ impl Judge<'_> {
             .collect();
         let destinations = self.destinations(&root, raw.numbers.as_ref(), regions);
         let ids = gateways::ids(raw.gateways.as_ref());
+        let web = self.web(&root, raw.web.as_ref());
         let around = Surroundings {
             addresses: &addresses,
             region,
             gateways: &ids,
+            doors_open: web.compat_icewarp
+                || raw.access.as_ref().and_then(|a| a.address_passwords) == Some(true),
         };
-        let access = self.access(&root, raw.access.as_ref(), raw.users.as_ref(), &around);
+        let people = self.access(
+            &root,
+            raw.access.as_ref(),
+            (raw.users.as_ref(), raw.users_csv.as_ref()),
+            &around,
+        );
         let (text, fold, on_overflow) = self.text(&root, raw.text.as_ref());
         let languages = self.languages(&root, raw.text.as_ref());
         let queue = self.queue(&root, raw.queue.as_ref());
+        let phonebook_wait = self.phonebook(&root, raw.phonebook.as_ref());
         self.limits(&root, raw.limits.as_ref());
-        let web = self.web(&root, raw.web.as_ref());
         self.public_url.clone_from(&web.public_url);
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
@@ -268,12 +300,10 @@ impl Judge<'_> {
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming);
         let common = gateways.iter().map(Gateway::common);
-        let inbound = mails::inbound(incoming, &mails, &addresses, &access.users, common);
+        let inbound = mails::inbound(incoming, &mails, &addresses, &people.access.users, common);
         let milter = self.milter(&root, raw.milter.as_ref());
         let path = self.store(&root, raw.store.as_deref());
         let control = self.control(&root, raw.control.as_deref(), &path);
-        let (programs, accounts) =
-            self.programs(&root, raw.users.as_ref(), &access.users, web.compat_icewarp);
         let log = self.log(&root, raw.log.as_ref());
         self.secrets_at_home();
         self.own_places(&root, milter.as_ref(), &web, &control, inject.as_ref());
@@ -289,32 +319,34 @@ impl Judge<'_> {
             envelope_from: mails.envelope_from,
             admin: mails.admin,
             warnings: Vec::new(),
+            file: None,
+            users_csv: raw.users_csv.as_ref().map(|name| self.base.join(&name.0)),
+            fixed: Fixed::default(),
             hostname,
             control,
             milter,
             addresses,
             destinations,
-            access,
+            access: people.access,
             text,
             fold,
             languages,
             on_overflow,
+            phonebook_wait,
             queue,
             gateways,
             outgoing,
             inbound,
             web,
-            programs,
-            accounts,
+            programs: people.programs,
+            accounts: people.accounts,
             log,
         })
     }
 
     fn later_sections(&mut self, root: &At, raw: &raw::Config) {
-        self.later_if(root, "users_csv", &raw.users_csv);
         self.later_if(root, "users_ldap", &raw.users_ldap);
         self.later_if(root, "users_sql", &raw.users_sql);
-        self.later_if(root, "phonebook", &raw.phonebook);
     }
 }
 

@@ -12,6 +12,9 @@ use crate::gateway::http::MAX_PEM;
 /// A longer secret is a file named by mistake: 4 KiB.
 const MAX_SECRET: u64 = 4 * 1024;
 
+/// A larger table of users is another file named by mistake: 64 MiB, some 500,000 users.
+const MAX_TABLE: u64 = 64 << 20;
+
 /// The machine, as far as a configuration reaches into it.
 pub trait Outside {
     /// The text of a file that holds a secret.
@@ -19,6 +22,9 @@ pub trait Outside {
 
     /// The text of a file of certificates, and perhaps a key.
     fn pem(&self, path: &Path) -> io::Result<String>;
+
+    /// The octets of a table, and what errors call it.
+    fn table(&self, path: &Path) -> io::Result<(Vec<u8>, String)>;
 
     /// The permission bits of a file.
     fn mode(&self, path: &Path) -> io::Result<u32>;
@@ -51,6 +57,20 @@ impl Outside for ThisMachine {
 
     fn pem(&self, path: &Path) -> io::Result<String> {
         read(path, MAX_PEM)
+    }
+
+    fn table(&self, path: &Path) -> io::Result<(Vec<u8>, String)> {
+        // A pipe or a device could keep us for ever.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let mut octets = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(MAX_TABLE + 1).read_to_end(&mut octets)?;
+        if octets.len() as u64 > MAX_TABLE {
+            return Err(io::Error::other("it has more than 64 MiB"));
+        }
+        Ok((octets, path.display().to_string()))
     }
 
     fn mode(&self, path: &Path) -> io::Result<u32> {

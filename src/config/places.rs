@@ -212,7 +212,7 @@ impl Judge<'_> {
             return true;
         }
         // Never repeated: it may be the password itself.
-        let write = "is not an Argon2 hash; write what argon2 SALT -id -e prints";
+        let write = "is not an Argon2 hash; write what sms-milter users hash prints";
         self.errors.add(at, write);
         false
     }

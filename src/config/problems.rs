@@ -1,14 +1,19 @@
 //! What is wrong with a configuration: which file, line, column, key, value, and what to write instead.
 //!
 //! serde_yaml gives positions for what it refuses itself. For what we refuse later, a walk through the
-//! text to the key's path raises an error there, whose position is the key's.
+//! text to the key's path raises an error there, whose position is the key's. What stands in a row of a
+//! table has its place by the row and the column ([`Table`]).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// So many are placed and shown: each costs a walk through the text, and nobody reads more at a time.
 const MAX_SHOWN: usize = 50;
+
+/// More are counted and not kept: a wrong column of a large table is wrong in each row.
+const MAX_KEPT: usize = 1000;
 
 /// One step of a path into a YAML document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +22,72 @@ pub enum Step {
     Key(String),
     /// An element of a sequence.
     Index(usize),
+    /// A row of a table; always the first step.
+    Row(Row),
+}
+
+/// A file of rows, for those who say what is wrong in it.
+pub struct Table {
+    /// Its name in errors.
+    pub file: String,
+    /// All of it.
+    pub text: String,
+    /// What separates the cells.
+    pub separator: u8,
+    /// The key that each column is.
+    pub columns: Vec<Option<&'static str>>,
+}
+
+/// A row of a table.
+#[derive(Clone)]
+pub struct Row {
+    /// Of this one.
+    pub table: Arc<Table>,
+    /// Its first line, from 1.
+    pub line: usize,
+    /// Where in the text it begins.
+    pub offset: usize,
+}
+
+impl Row {
+    /// The line and column, from 1, of the cell of a key; of the row when it has none.
+    fn place(&self, key: Option<&Step>) -> (usize, usize) {
+        let is = |column: &Option<&str>| matches!(key, Some(Step::Key(key)) if *column == Some(key.as_str()));
+        let Some(wanted) = self.table.columns.iter().position(is) else {
+            return (self.line, 1);
+        };
+        let separator = char::from(self.table.separator);
+        let (mut line, mut column, mut cell, mut quoted) = (self.line, 1, 0, false);
+        for c in self.table.text[self.offset..].chars() {
+            if cell == wanted {
+                break;
+            }
+            column += 1;
+            match c {
+                // A doubled quote in a quoted cell ends it and begins it again.
+                '"' => quoted = !quoted,
+                '\n' if quoted => (line, column) = (line + 1, 1),
+                '\n' => return (self.line, 1),
+                c if c == separator && !quoted => cell += 1,
+                _ => {}
+            }
+        }
+        (line, column)
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &other.table) && self.offset == other.offset
+    }
+}
+
+impl Eq for Row {}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.table.file, self.line)
+    }
 }
 
 /// Where a value stands: `gateways[1].url`.
@@ -27,6 +98,23 @@ impl At {
     /// The document.
     pub fn root() -> Self {
         Self::default()
+    }
+
+    /// A row of a table.
+    pub fn row(row: Row) -> Self {
+        Self(vec![Step::Row(row)])
+    }
+
+    fn in_table(&self) -> Option<&Row> {
+        match self.0.first() {
+            Some(Step::Row(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Without the row, whose place stands in front already.
+    fn in_row(&self) -> Self {
+        Self(self.0[1..].to_vec())
     }
 
     /// The value of a key in it.
@@ -59,8 +147,11 @@ impl fmt::Display for At {
         for (i, step) in self.0.iter().enumerate() {
             match step {
                 Step::Key(key) if i == 0 => write!(f, "{key}")?,
+                Step::Key(key) if i == 1 && self.in_table().is_some() => write!(f, "{key}")?,
                 Step::Key(key) => write!(f, ".{key}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Row(row) if self.0.len() == 1 => write!(f, "{row:?}")?,
+                Step::Row(row) => write!(f, "{row:?} ")?,
             }
         }
         Ok(())
@@ -78,6 +169,8 @@ pub struct Errors {
 
 #[derive(Debug)]
 struct Problem {
+    /// Another file than the configuration.
+    file: Option<String>,
     place: Option<(usize, usize)>,
     at: At,
     what: String,
@@ -95,18 +188,29 @@ impl Errors {
 
     /// Something is wrong at `at`: says what, and what to write instead.
     pub fn add(&mut self, at: &At, what: impl Into<String>) {
-        self.found.push(Problem {
-            place: None,
-            at: at.clone(),
-            what: what.into(),
-        });
+        self.add_placed(None, at.clone(), what);
     }
 
     /// Something is wrong at a known line and column.
     pub fn add_placed(&mut self, place: Option<(usize, usize)>, at: At, what: impl Into<String>) {
+        if self.found.len() >= MAX_KEPT {
+            self.more += 1;
+            return;
+        }
         self.found.push(Problem {
+            file: None,
             place,
             at,
+            what: what.into(),
+        });
+    }
+
+    /// Something is wrong in another file, at a line and column.
+    pub fn add_in(&mut self, file: &str, place: (usize, usize), what: impl Into<String>) {
+        self.found.push(Problem {
+            file: Some(file.to_owned()),
+            place: Some(place),
+            at: At::root(),
             what: what.into(),
         });
     }
@@ -136,6 +240,12 @@ impl Errors {
         self.more += self.found.len().saturating_sub(MAX_SHOWN);
         self.found.truncate(MAX_SHOWN);
         for problem in &mut self.found {
+            if let Some(row) = problem.at.in_table() {
+                problem.place = Some(row.place(problem.at.0.get(1)));
+                problem.file = Some(row.table.file.clone());
+                problem.at = problem.at.in_row();
+                continue;
+            }
             let mut at = Some(problem.at.clone());
             // A key that is missing has the place of what it is missing in.
             while let (None, Some(here)) = (problem.place, at) {
@@ -143,14 +253,15 @@ impl Errors {
                 at = here.parent();
             }
         }
-        self.found.sort_by_key(|problem| problem.place);
+        self.found
+            .sort_by_key(|problem| (problem.file.is_some(), problem.place));
     }
 }
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.found {
-            write!(f, "{}:", self.file)?;
+            write!(f, "{}:", problem.file.as_ref().unwrap_or(&self.file))?;
             if let Some((line, column)) = problem.place {
                 write!(f, "{line}:{column}:")?;
             }
@@ -281,5 +392,43 @@ mod tests {
         ] {
             assert_eq!(locate(text, &at.0), expected, "{at}");
         }
+    }
+
+    #[test]
+    fn finds_the_place_of_a_cell() {
+        let table = Table {
+            file: "users.csv".to_owned(),
+            text: "email;send;x;mobile\nann@e;\"us\"\"ers;\nexternal\";ü;1\nbob\n".to_owned(),
+            separator: b';',
+            columns: vec![Some("email"), Some("send"), None, Some("mobile")],
+        };
+        let (table, second) = (Arc::new(table), 20);
+        let row = |line, offset| {
+            At::row(Row {
+                table: Arc::clone(&table),
+                line,
+                offset,
+            })
+        };
+        let ann = row(2, second);
+        let bob = row(4, table.text.len() - 4);
+        for (at, shown, place) in [
+            (ann.key("email"), "users.csv:2 email", (2, 1)),
+            (ann.key("send").index(1), "users.csv:2 send[1]", (2, 7)),
+            (ann.key("mobile"), "users.csv:2 mobile", (3, 13)),
+            (ann.key("login"), "users.csv:2 login", (2, 1)),
+            (bob.key("mobile"), "users.csv:4 mobile", (4, 1)),
+            (bob.clone(), "users.csv:4", (4, 1)),
+        ] {
+            assert_eq!(at.to_string(), shown);
+            let row = at.in_table().expect("a row");
+            assert_eq!(row.place(at.0.get(1)), place, "{shown}");
+        }
+        let mut errors = Errors::new("config.yaml");
+        errors.add(&ann.key("mobile"), "is wrong");
+        errors.add(&At::root().key("x"), "is wrong too");
+        errors.place("x: 1\n");
+        let said = "config.yaml:1:4: x: is wrong too\nusers.csv:3:13: mobile: is wrong\n";
+        assert_eq!(errors.to_string(), said);
     }
 }

@@ -266,11 +266,14 @@ macro_rules! shape {
 shape! { /// The document.
     Config {
         hostname: String, control: String, milter: Milter, addresses: Addresses, numbers: Numbers,
-        access: Access, users: Vec<User>, users_csv: String, users_ldap: serde_yaml::Value,
-        users_sql: serde_yaml::Value, phonebook: serde_yaml::Value, text: Text, queue: Queue,
+        access: Access, users: Vec<User>, users_csv: Spelled, users_ldap: serde_yaml::Value,
+        users_sql: serde_yaml::Value, phonebook: Phonebook, text: Text, queue: Queue,
         limits: Limits, gateways: Vec<Gateway>, outgoing: Vec<Outgoing>, incoming: Incoming,
         mail: Mail, store: String, web: Web, log: Log,
     }
+}
+shape! { /// `phonebook`
+    Phonebook { wait: Spelled }
 }
 shape! { /// `milter`
     Milter { listen: String, max_message: Spelled, max_connections: usize }
@@ -289,15 +292,15 @@ shape! { /// `numbers.rewrite[]`
 }
 shape! { /// `access`
     Access {
-        trusted_networks: Several, address_passwords: bool, timezone: String, defaults: Policy,
+        trusted_networks: Several, address_passwords: bool, certificate_issuers: Several, timezone: String, defaults: Policy,
         domains: BTreeMap<String, Policy>, resubmission: Resubmission,
         aliases: BTreeMap<String, Alias>,
     }
 }
 shape! { /// `access.defaults`, `access.domains.*`
     Policy {
-        send: Several, monthly_limit: u32, credit: u32, max_segments: u8, confirm: String,
-        sender_ids: Several, class: String,
+        send: Several, allow: Several, deny: Several, monthly_limit: u32, credit: Spelled,
+        max_segments: u8, confirm: String, sender_ids: Several, class: String,
     }
 }
 shape! { /// `access.resubmission`
@@ -308,10 +311,11 @@ shape! { /// `access.aliases.*`
 }
 shape! { /// `users[]`
     User {
-        email: String, aliases: Several, login: Spelled, nickname: Spelled, mobile: Spelled,
-        phone_alias: Spelled, gateway: String, expires: Spelled, active: bool, password_hash: String,
-        post: Post, send: Several, monthly_limit: u32, credit: u32, max_segments: u8, confirm: String,
-        sender_ids: Several, class: String,
+        email: String, name: Spelled, aliases: Several, login: Spelled, certificates: Several,
+        nickname: Spelled, mobile: Spelled, phone_alias: Spelled, gateway: String, expires: Spelled,
+        active: bool, password_hash: String, post: Post, send: Several, allow: Several, deny: Several,
+        monthly_limit: u32, credit: Spelled, max_segments: u8, confirm: String, sender_ids: Several,
+        class: String,
     }
 }
 shape! { /// `users[].post`

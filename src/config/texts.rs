@@ -158,6 +158,18 @@ impl Judge<'_> {
         }
     }
 
+    /// `phonebook`: how long a mail waits for a number.
+    pub fn phonebook(&mut self, root: &At, raw: Option<&raw::Phonebook>) -> SignedDuration {
+        let at = root.key("phonebook").key("wait");
+        let wait = raw.and_then(|raw| raw.wait.clone());
+        let wait = self.duration(&at, &wait, 72 * HOUR);
+        // Longer than that nobody remembers what he wrote.
+        if wait > 30 * 24 * HOUR {
+            self.errors.add(&at, "is too long; write 30d or less");
+        }
+        signed(wait)
+    }
+
     /// `limits`: none of them is in this version.
     pub fn limits(&mut self, root: &At, raw: Option<&raw::Limits>) {
         let Some(raw) = raw else { return };

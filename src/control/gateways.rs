@@ -31,7 +31,8 @@ impl Desk {
 
     async fn gateway(&self, listed: &Listed) -> Result<Value, Refused> {
         let common = &listed.common;
-        let (now, access) = (self.outbound.world.now(), &self.outbound.planner.access);
+        let (now, planner) = (self.outbound.world.now(), self.outbound.planner());
+        let access = &planner.access;
         let mut line = json!({
             "id": common.id, "type": listed.kind, "state": "inactive", "reason": null,
             "number": common.number.as_ref().map(|number| number.as_str()),

@@ -4,11 +4,12 @@
 //! address that the phone made up: a `#tag#` counts only when its domain is one of our mail domains or
 //! one that the admin listed, and an SMS domain never is (a phone could have SMS sent at our cost).
 
+use crate::access::User;
 use crate::rules::{Delivery, Facts};
 use crate::sms::{Number, Party};
 use crate::store::Link;
 
-use super::{OnConflict, Person, Settings};
+use super::{OnConflict, Settings};
 
 /// An SMS names no more recipients than this by tags: one SMS must not become a mass mailing. Tags
 /// beyond it stay in the text.
@@ -288,23 +289,12 @@ pub fn strict_address(text: &str) -> Option<(&str, &str)> {
     (local_fits && domain_fits).then_some((local, domain))
 }
 
-fn person_called<'a>(name: &str, settings: &'a Settings) -> Option<&'a Person> {
-    let name = name.to_lowercase();
-    let called = |person: &&Person| {
-        person
-            .nickname
-            .as_ref()
-            .is_some_and(|nickname| nickname.to_lowercase() == name)
-    };
-    settings
-        .people
-        .iter()
-        .find(called)
-        .filter(|_| !name.is_empty())
+fn person_called<'a>(name: &str, settings: &'a Settings) -> Option<&'a User> {
+    settings.people.nicknamed(name)
 }
 
 /// The user whose nickname is the first word, and what follows it.
-fn nickname<'a, 'b>(text: &'a str, settings: &'b Settings) -> Option<(&'b Person, &'a str)> {
+fn nickname<'a, 'b>(text: &'a str, settings: &'b Settings) -> Option<(&'b User, &'a str)> {
     if !settings.nicknames {
         return None;
     }
@@ -377,11 +367,7 @@ fn by_rule(question: &Question, settings: &Settings) -> Option<Decision> {
 }
 
 fn same_person(a: &str, b: &str, settings: &Settings) -> bool {
-    a.eq_ignore_ascii_case(b)
-        || settings
-            .people
-            .iter()
-            .any(|person| person.has(a) && person.has(b))
+    settings.people.is_same(a, b)
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use tracing::{error, info, warn};
 use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
 use super::whole::Whole;
-use super::{Inbound, Person, shown};
+use super::{Inbound, Settings, shown};
+use crate::access::User;
 use crate::mail::compose;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
 use crate::store::{
@@ -56,7 +57,7 @@ struct Plan {
 impl Inbound {
     /// Makes mails of received SMS until `stop` turns true or the store is dead.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut desk = Desk::new(self.settings.join_wait);
+        let mut desk = Desk::new(self.settings().join_wait);
         self.recall(&mut desk).await;
         while !*stop.borrow() {
             if let Err(reason @ StoreError::Dead(_)) = self.round(&mut desk).await {
@@ -178,7 +179,7 @@ impl Inbound {
             Party::Short(_) | Party::Name(_) => Vec::new(),
         };
         let decision = if unanswered {
-            address::by_default(&whole.text, &self.settings)
+            address::by_default(&whole.text, &self.settings())
         } else {
             self.decide(desk, whole, &links)
         };
@@ -226,8 +227,8 @@ impl Inbound {
     }
 
     fn decide(&self, desk: &Desk, whole: &Whole, links: &[Link]) -> Decision {
-        let own = self
-            .settings
+        let settings = self.settings();
+        let own = settings
             .gateways
             .get(&whole.gateway)
             .and_then(|line| line.number.as_ref());
@@ -238,7 +239,7 @@ impl Inbound {
             text: &whole.text,
             links,
         };
-        let decision = address::decide(&question, &self.settings);
+        let decision = address::decide(&question, &settings);
         let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
         // A late part goes where the beginning of its text went, unless it names someone itself.
         match whole.follows.and_then(|first| desk.followed.get(&first)) {
@@ -307,7 +308,7 @@ impl Inbound {
                     whole.text
                 );
                 let admin = Recipient {
-                    address: self.settings.admin.clone(),
+                    address: self.settings().admin.clone(),
                     link: None,
                 };
                 plan.mails = self.mails(whole, &text, &[admin]);
@@ -326,9 +327,9 @@ impl Inbound {
     }
 
     fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient) -> OutMail {
-        let settings = &self.settings;
-        let mut programs = settings.people.iter().filter(|person| person.post);
-        if let Some(program) = programs.find(|person| person.has(&recipient.address)) {
+        let settings = &self.settings();
+        let program = settings.people.named(&recipient.address);
+        if let Some(program) = program.filter(|user| user.post) {
             let own = settings.gateways.get(&whole.gateway);
             let own = own.and_then(|line| line.number.as_ref());
             let push = shown::push(whole, text, whole.to.as_ref().or(own));
@@ -338,9 +339,8 @@ impl Inbound {
             };
         }
         let line = settings.gateways.get(&whole.gateway);
-        let caller = |person: &&Person| {
-            person.mobile.is_some() && person.mobile.as_ref() == whole.from.number()
-        };
+        let caller = whole.from.number();
+        let caller = caller.and_then(|number| settings.people.with_mobile(number));
         let followed = whole
             .follows
             .map(|id| compose::message_id(id, &settings.hostname));
@@ -351,9 +351,9 @@ impl Inbound {
             id: whole.id,
             hostname: &settings.hostname,
             from: &whole.from,
-            name: settings.people.iter().find(caller).map(Person::name),
+            name: caller.map(User::shown),
             from_template: line.and_then(|line| line.from.as_deref()),
-            sms_domain: self.sms_domain(&recipient.address),
+            sms_domain: sms_domain(settings, &recipient.address),
             to: &recipient.address,
             gateway: &whole.gateway,
             sent: whole.sent,
@@ -380,7 +380,7 @@ impl Inbound {
         reason: &str,
         raw: &[u8],
     ) -> OutMail {
-        let settings = &self.settings;
+        let settings = &self.settings();
         let text = format!(
             "What the gateway {gateway} received at {at} could not be read: {reason}\n\n\
              It is kept as {about}, octet for octet:\n\n{}\n\n\
@@ -403,7 +403,7 @@ impl Inbound {
     fn out_mail(&self, about: MessageId, recipient: &str, bytes: Vec<u8>) -> OutMail {
         OutMail {
             id: self.world.message_id(),
-            sender: self.settings.envelope_from.clone(),
+            sender: self.settings().envelope_from.clone(),
             recipient: recipient.to_owned(),
             bytes,
             about: Some(about),
@@ -416,7 +416,7 @@ impl Inbound {
     /// out. It goes by the gateway that the answer is to come to.
     fn question(&self, now: Timestamp, whole: &Whole) -> Option<NewMessage> {
         let number = whole.from.number()?.clone();
-        let text = self.settings.conflict_text.clone();
+        let text = self.settings().conflict_text.clone();
         let cut = segment::cut(&text, &segment::Options::default()).ok()?;
         let segments = u8::try_from(cut.segments.len()).ok()?;
         let key = Sha256::digest(format!("conflict\0{number}")).into();
@@ -425,7 +425,8 @@ impl Inbound {
             revision: 0,
             created: now,
             origin: Origin::default(),
-            account: self.settings.admin.clone(),
+            account: self.settings().admin.clone(),
+            reply_to: None,
             charge: None,
             number,
             text,
@@ -438,6 +439,7 @@ impl Inbound {
             flash: false,
             confirm: false,
             class: Class::Normal,
+            high: false,
             sender_id: None,
             gateways: vec![whole.gateway.clone()],
             in_order: false,
@@ -446,6 +448,7 @@ impl Inbound {
             begun: None,
             parts: Vec::new(),
             attempts: 0,
+            not_before: None,
             next_attempt: now,
             // Asked later, it asks about nothing any more.
             expires: self.answer_deadline(now),
@@ -460,27 +463,27 @@ impl Inbound {
         })
     }
 
-    /// The SMS domain paired with the address's mail domain, else the first.
-    fn sms_domain(&self, address: &str) -> &str {
-        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let domains = &self.settings.domains;
-        let paired = domains
-            .iter()
-            .find(|(mail, _)| mail.eq_ignore_ascii_case(domain));
-        paired
-            .or(domains.first())
-            .map_or("localhost", |(_, sms)| sms)
-    }
-
     fn answer_deadline(&self, now: Timestamp) -> Timestamp {
-        now.checked_add(self.settings.join_wait)
+        now.checked_add(self.settings().join_wait)
             .unwrap_or(Timestamp::MAX)
     }
 
     fn since(&self, now: Timestamp) -> Timestamp {
-        now.checked_sub(self.settings.reply_window)
+        now.checked_sub(self.settings().reply_window)
             .unwrap_or(Timestamp::MIN)
     }
+}
+
+/// The SMS domain paired with the address's mail domain, else the first.
+fn sms_domain<'a>(settings: &'a Settings, address: &str) -> &'a str {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let domains = &settings.domains;
+    let paired = domains
+        .iter()
+        .find(|(mail, _)| mail.eq_ignore_ascii_case(domain));
+    paired
+        .or(domains.first())
+        .map_or("localhost", |(_, sms)| sms)
 }
 
 fn outcome(ids: Vec<MessageId>, state: InboundState, now: Timestamp) -> InboundOutcome {

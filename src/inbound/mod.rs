@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::access::People;
+use crate::live::Live;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
 use crate::store::Store;
@@ -52,8 +54,8 @@ pub struct Settings {
     pub rules: Vec<IncomingRule>,
     /// Our domains: mail domain and the SMS domain that goes with it; at least one.
     pub domains: Vec<(String, String)>,
-    /// Our users.
-    pub people: Vec<Person>,
+    /// Our users; those with `post` are programs, which SMS are posted to.
+    pub people: Arc<People>,
     /// Our gateways by id.
     pub gateways: HashMap<String, Line>,
     /// This machine, in Message-IDs.
@@ -77,34 +79,6 @@ pub enum OnConflict {
     All,
 }
 
-/// A user.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Person {
-    /// Their mail address.
-    pub email: String,
-    /// Their other ones.
-    pub aliases: Vec<String>,
-    /// What phones call them.
-    pub nickname: Option<String>,
-    /// Their phone.
-    pub mobile: Option<Number>,
-    /// It is a program, which SMS are posted to.
-    pub post: bool,
-}
-
-impl Person {
-    fn has(&self, address: &str) -> bool {
-        let mut all = self.aliases.iter().chain([&self.email]);
-        all.any(|own| own.eq_ignore_ascii_case(address))
-    }
-
-    /// What we call them where a phone number alone says little.
-    fn name(&self) -> &str {
-        let local = || self.email.split('@').next().unwrap_or(&self.email);
-        self.nickname.as_deref().unwrap_or_else(local)
-    }
-}
-
 /// What of a gateway matters here.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
@@ -116,7 +90,8 @@ pub struct Line {
 
 /// The path. See the module's contract.
 pub struct Inbound {
-    settings: Settings,
+    /// A reload exchanges them.
+    pub settings: Live<Settings>,
     store: Arc<dyn Store>,
     world: World,
     wake: Notify,
@@ -134,13 +109,18 @@ impl Inbound {
         message_bell: Arc<Notify>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            settings,
+            settings: Live::new(settings),
             store,
             world,
             wake: Notify::new(),
             mail_bell,
             message_bell,
         })
+    }
+
+    /// The present settings.
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.get()
     }
 }
 
@@ -149,6 +129,7 @@ pub(crate) mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::access::{Policy, User};
     use crate::sms::MessageId;
     use crate::store::Link;
 
@@ -172,12 +153,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn settings() -> Settings {
-        let person = |email: &str, alias: &str, nickname: &str| Person {
-            email: email.to_owned(),
+        let person = |email: &str, alias: &str, nickname: &str| User {
             aliases: vec![alias.to_owned()],
             nickname: Some(nickname.to_owned()),
-            mobile: None,
-            post: false,
+            ..User::new(email, Policy::default())
         };
         let domain = |mail: &str| (mail.to_owned(), format!("sms.{mail}"));
         let line = Line {
@@ -196,10 +175,10 @@ pub(crate) mod tests {
             default: Some("reception@example.com".to_owned()),
             rules: Vec::new(),
             domains: vec![domain("example.com"), domain("example.org")],
-            people: vec![
+            people: Arc::new(People::new(vec![
                 person("ann.smith@example.com", "asmith@example.com", "ann"),
                 person("bob@example.com", "robert@example.com", "Bob"),
-            ],
+            ])),
             gateways: HashMap::from([("hall".to_owned(), line)]),
             hostname: "mail.example.com".to_owned(),
             admin: "postmaster@example.com".to_owned(),

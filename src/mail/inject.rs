@@ -31,6 +31,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::compose;
+use crate::live::Live;
 use crate::store::{MailOutcome, OutMail, QueuedMail, Store, StoreError};
 use crate::wire::push::Push;
 use crate::world::World;
@@ -181,6 +182,8 @@ pub trait Post: Send + Sync {
 /// Hands mails in. See the module's contract.
 pub struct Injector {
     settings: Settings,
+    /// Who gets what nobody else may, at first [`Fallback::default`]; a reload exchanges it.
+    pub default: Live<Option<String>>,
     programs: Arc<dyn Post>,
     store: Arc<dyn Store>,
     world: World,
@@ -209,6 +212,7 @@ impl Injector {
         bell: Arc<Notify>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            default: Live::new(settings.fallback.default.clone()),
             settings,
             programs,
             store,
@@ -334,11 +338,8 @@ impl Injector {
 
     /// The mail that goes in place of one that was refused for good.
     fn instead(&self, mail: &OutMail, error: &str, is_report: bool) -> Option<OutMail> {
-        let Fallback {
-            default,
-            admin,
-            from,
-        } = &self.settings.fallback;
+        let Fallback { admin, from, .. } = &self.settings.fallback;
+        let default = self.default.get();
         let is_for = |address: &String| address.eq_ignore_ascii_case(&mail.recipient);
         if mail.last_resort || is_for(admin) {
             return None;
@@ -348,9 +349,8 @@ impl Injector {
             true => Push::from_json(&mail.bytes).map(|push| push.in_words()),
             false => None,
         };
-        let default = default
-            .as_ref()
-            .filter(|default| !is_report && !mail.post && !is_for(default));
+        let default =
+            Option::as_ref(&default).filter(|default| !is_report && !mail.post && !is_for(default));
         if let Some(default) = default {
             let bytes = compose::redirected(&mail.bytes, &mail.recipient, error);
             return Some(OutMail {

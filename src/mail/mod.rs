@@ -10,6 +10,8 @@ pub mod text;
 
 use std::net::IpAddr;
 
+use crate::access::credentials::Certificate;
+
 /// Our own mails carry this field, with the name of the machine that made them; a mail that has it is
 /// not sent as SMS again (T20).
 pub const LOOP_HEADER: &str = "X-SMS-Milter";
@@ -30,6 +32,8 @@ pub struct Envelope {
     pub sender: String,
     /// `{auth_authen}`: the SMTP AUTH login.
     pub auth: Option<String>,
+    /// The TLS client certificate that the MTA has verified.
+    pub certificate: Option<Certificate>,
     /// Who connected to the MTA.
     pub client: Client,
     /// `{daemon_name}`: which listener of the MTA.

@@ -72,6 +72,8 @@ pub struct Report<'a> {
     pub subject: &'a str,
     /// What it says.
     pub text: &'a str,
+    /// Where an answer goes, if not to the sender.
+    pub reply_to: Option<&'a str>,
     /// The Message-ID it answers, without `<>`.
     pub in_reply_to: Option<&'a str>,
     /// With these it is a delivery report that mail programs show as one.
@@ -91,6 +93,9 @@ impl Letterhead {
             .date(report.now.as_second())
             .message_id(format!("sms.{}@{}", report.id, self.hostname));
         let mut mail = automatic(mail, "auto-replied", &self.hostname);
+        if let Some(address) = report.reply_to {
+            mail = mail.reply_to(address);
+        }
         if let Some(id) = report.in_reply_to {
             mail = mail.in_reply_to(id).references(id);
         }
@@ -177,6 +182,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             subject,
             text,
+            reply_to: None,
             in_reply_to: Some("abc@example.com"),
             fates: &[Fate {
                 recipient: "<+15551234567@sms.example.com>".into(),

@@ -135,7 +135,7 @@ const MACROS: [(MacroStage, &std::ffi::CStr); 5] = [
     ),
     (
         MacroStage::Mail,
-        c"i j {auth_authen} {auth_type} {mail_addr}",
+        c"i j {auth_authen} {auth_type} {mail_addr} {verify} {cert_subject} {cert_issuer} {cn_subject} {cn_issuer}",
     ),
     (MacroStage::Rcpt, c"i {rcpt_addr}"),
     (MacroStage::Data, c"i"),
@@ -179,6 +179,16 @@ fn mail(cx: &mut Context<Session>, args: &[CString]) -> Status {
     let macros = MailMacros {
         auth: cx.macros.get(c"{auth_authen}"),
         daemon: cx.macros.get(c"{daemon_name}"),
+        version: cx.macros.get(c"v"),
+        verify: cx.macros.get(c"{verify}"),
+        subject: [
+            cx.macros.get(c"{cn_subject}"),
+            cx.macros.get(c"{cert_subject}"),
+        ],
+        issuer: [
+            cx.macros.get(c"{cn_issuer}"),
+            cx.macros.get(c"{cert_issuer}"),
+        ],
         queue_id: cx.macros.get(c"i"),
     };
     session.mail(args, &macros);

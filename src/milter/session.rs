@@ -16,10 +16,15 @@ use futures_util::FutureExt;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
+use crate::access::credentials::Certificate;
 use crate::mail::Reply;
+use crate::mail::address::Verbatim;
 use crate::mail::text::RawMail;
+use crate::outbound::plan::Planner;
 use crate::outbound::{AtEnd, AtRcpt, Client, Envelope, Outbound, Recipient};
+use crate::secret::Secret;
 
 use super::line::Line;
 
@@ -128,12 +133,41 @@ pub struct MailMacros<'a> {
     pub auth: Option<&'a CStr>,
     /// `{daemon_name}`.
     pub daemon: Option<&'a CStr>,
+    /// `v`: which MTA it is.
+    pub version: Option<&'a CStr>,
+    /// `{verify}`: what Sendmail says of the client's certificate.
+    pub verify: Option<&'a CStr>,
+    /// `{cn_subject}` (Sendmail) and `{cert_subject}`.
+    pub subject: [Option<&'a CStr>; 2],
+    /// `{cn_issuer}` (Sendmail) and `{cert_issuer}`.
+    pub issuer: [Option<&'a CStr>; 2],
     /// `i`: Sendmail has it already.
     pub queue_id: Option<&'a CStr>,
 }
 
+impl MailMacros<'_> {
+    /// The client's certificate, if the MTA has verified it. Postfix only says whose it is when it has, and
+    /// knows no `{verify}`; Sendmail says it of any, and `{verify}` tells. Whoever else says neither is not
+    /// believed.
+    fn certificate(&self) -> Option<Certificate> {
+        let version = self.version.and_then(text).unwrap_or_default();
+        let is_verified = match self.verify.and_then(text) {
+            Some(verify) => verify == "OK",
+            None => version.starts_with("Postfix"),
+        };
+        let first = |names: &[Option<&CStr>]| names.iter().flatten().find_map(|name| text(name));
+        let name = first(&self.subject).filter(|_| is_verified)?;
+        Some(Certificate {
+            name,
+            issuer: first(&self.issuer),
+        })
+    }
+}
+
 /// One mail.
 struct Mail {
+    /// What judges it, to its end.
+    planner: Arc<Planner>,
     envelope: Envelope,
     recipients: Vec<Recipient>,
     others: usize,
@@ -185,9 +219,11 @@ impl Session {
     pub fn mail(&mut self, args: &[CString], macros: &MailMacros<'_>) {
         let sender = args.first().map(|a| lossy(a)).unwrap_or_default();
         self.mail = Some(Mail {
+            planner: self.door.outbound.planner(),
             envelope: Envelope {
                 sender: bare(&sender).to_owned(),
                 auth: macros.auth.and_then(text),
+                certificate: macros.certificate(),
                 client: self.line.client(),
                 daemon: macros.daemon.and_then(text),
                 queue_id: macros.queue_id.and_then(text),
@@ -210,9 +246,10 @@ impl Session {
         mail.set_queue_id(queue_id);
         // DELRCPT must say it octet for octet, so only what is UTF-8 can be taken.
         let verbatim = argument.to_str().ok();
-        let rcpt = lossy(argument);
+        let rcpt = Secret::new(lossy(argument));
         let esmtp: Vec<String> = args[1..].iter().map(|a| lossy(a)).collect();
-        let refusal = match at_rcpt(&self.door.outbound, &mail.envelope, &rcpt, &esmtp).await {
+        let esmtp = Zeroizing::new(esmtp);
+        let refusal = match at_rcpt(&self.door.outbound, mail, rcpt.expose(), &esmtp).await {
             AtRcpt::NotOurs => {
                 mail.others += 1;
                 return None;
@@ -280,7 +317,7 @@ impl Session {
                 // A NUL cannot be in what came as a C string.
                 let delete = delete
                     .into_iter()
-                    .filter_map(|rcpt| CString::new(rcpt).ok())
+                    .filter_map(|rcpt| CString::new(rcpt.expose()).ok())
                     .collect();
                 End::Taken { delete, weak }
             }
@@ -338,8 +375,8 @@ impl Mail {
         }
         match verbatim {
             Some(rcpt) if self.recipients.len() < MAX_SMS => self.recipients.push(Recipient {
-                rcpt: rcpt.to_owned(),
-                admitted: Err(reply),
+                rcpt: Verbatim::new(rcpt),
+                taken: Err(reply),
             }),
             // It cannot be deleted, or there are too many: that will not change.
             _ => {
@@ -413,9 +450,10 @@ const LATE: &str = "the SMS gateway did not answer in time";
 const BROKEN: &str = "the SMS gateway has an internal error";
 
 /// [`Outbound::at_rcpt`], which may be dropped: nothing is durable at RCPT.
-async fn at_rcpt(outbound: &Outbound, envelope: &Envelope, rcpt: &str, esmtp: &[String]) -> AtRcpt {
-    let queue_id = envelope.queue_id.as_deref().unwrap_or_default();
-    let asked = AssertUnwindSafe(outbound.at_rcpt(envelope, rcpt, esmtp)).catch_unwind();
+async fn at_rcpt(outbound: &Outbound, mail: &Mail, rcpt: &str, esmtp: &[String]) -> AtRcpt {
+    let queue_id = mail.envelope.queue_id.as_deref().unwrap_or_default();
+    let asked = outbound.at_rcpt(&mail.planner, &mail.envelope, rcpt, esmtp);
+    let asked = AssertUnwindSafe(asked).catch_unwind();
     match timeout(ANSWER_TIME, asked).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
@@ -445,6 +483,7 @@ async fn at_end(door: &Door, mail: Mail) -> AtEnd {
     let outbound = door.outbound.clone();
     let end = door.ends.spawn(async move {
         let Mail {
+            planner,
             envelope,
             recipients,
             others,
@@ -453,7 +492,7 @@ async fn at_end(door: &Door, mail: Mail) -> AtEnd {
             ..
         } = mail;
         let answer = outbound
-            .at_end(&envelope, recipients, others > 0, raw)
+            .at_end(&planner, &envelope, recipients, others > 0, raw)
             .await;
         drop(share);
         answer
@@ -494,4 +533,39 @@ fn bare(address: &str) -> &str {
         .strip_prefix('<')
         .and_then(|a| a.strip_suffix('>'))
         .unwrap_or(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_counts_when_the_mta_has_verified_it() {
+        let postfix = Some(c"Postfix 3.7.11");
+        let sendmail = Some(c"8.17.1.9");
+        let own = [None, Some(c"monitor")];
+        let both = [Some(c"monitor"), Some(c"/CN=monitor")];
+        let none = [None, None];
+        for (version, verify, subject, expected) in [
+            (postfix, None, own, Some("monitor")),
+            (postfix, None, none, None),
+            (postfix, None, [None, Some(c"")], None),
+            (sendmail, Some(c"OK"), both, Some("monitor")),
+            (sendmail, Some(c"OK"), [None, Some(c"/CN=x")], Some("/CN=x")),
+            (sendmail, Some(c"FAIL"), both, None),
+            (sendmail, Some(c"NO"), both, None),
+            (sendmail, Some(c""), both, None),
+            (sendmail, None, both, None),
+            (None, None, both, None),
+        ] {
+            let macros = MailMacros {
+                version,
+                verify,
+                subject,
+                ..MailMacros::default()
+            };
+            let found = macros.certificate().map(|certificate| certificate.name);
+            assert_eq!(found.as_deref(), expected, "{macros:?}");
+        }
+    }
 }

@@ -6,55 +6,87 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::plan::{self, Admitted, Judgement, Plan};
+use super::admit::{Admitted, Judgement, Taken};
+use super::ask::Letter;
+use super::phonebook::Lesson;
+use super::plan::{self, Plan, Planner};
 use super::{AtEnd, AtRcpt, Outbound, Recipient, notify};
+use crate::access::Payer;
+use crate::access::credentials::{self, is_wrong};
+use crate::mail::address::Verbatim;
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
-use crate::store::{Charge, Dedupe, Message, NewMessage, Origin, OutMail, State, StoreError};
+use crate::store::phonebook::{Arrivals, Arrived, NewKept, Waits};
+use crate::store::{
+    Charge, Dedupe, Message, NewMessage, Origin, OutMail, State, StoreError, TokenId,
+};
 
 /// Longer than any MTA keeps trying (Postfix `maximal_queue_lifetime` is 5 days).
-const REPEAT_WINDOW: SignedDuration = SignedDuration::from_hours(6 * 24);
+pub(super) const REPEAT_WINDOW: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// For mails without a Message-ID of their own: as long as a client takes to come back.
-const WEAK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const WEAK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// Messages of one mail: as many as there may be recipients, though each may be an account with many
+/// numbers.
+const MAX_MESSAGES: usize = 1_000;
 
 /// A mail that is parsed where it is: it takes less than handing it to another thread.
 const SMALL: usize = 16 * 1024;
 
 impl Outbound {
-    /// Whether a recipient is ours and may be sent to. `esmtp`: the further RCPT arguments
-    /// (`ORCPT=…`).
-    pub async fn at_rcpt(&self, envelope: &Envelope, rcpt: &str, esmtp: &[String]) -> AtRcpt {
+    /// Whether a recipient is ours and may be sent to. `planner`: the mail's own, from its beginning to
+    /// its end. `esmtp`: the further RCPT arguments (`ORCPT=…`).
+    pub async fn at_rcpt(
+        &self,
+        planner: &Planner,
+        envelope: &Envelope,
+        rcpt: &str,
+        esmtp: &[String],
+    ) -> AtRcpt {
         let now = self.world.now();
-        let admitted = match self.planner.judge(envelope, rcpt, esmtp, now) {
+        let credentials = planner.credentials(envelope, rcpt);
+        let judged = match self.look_up(planner, envelope, credentials, now).await {
+            Ok((shown, guess)) => {
+                let judged = self.judge(planner, envelope, rcpt, esmtp, shown, now).await;
+                let is_wrong = matches!(&judged, Judgement::Ours(Err(reply)) if is_wrong(reply));
+                if let Some(guess) = guess.filter(|_| !is_wrong) {
+                    guess.not_wrong();
+                }
+                judged
+            }
+            Err(reply) => Judgement::Ours(Err(reply)),
+        };
+        let taken = match judged {
             Judgement::NotOurs => return AtRcpt::NotOurs,
-            Judgement::Ours(Ok(admitted)) => self.within_quota(*admitted, now).await,
+            Judgement::Ours(Ok(taken)) => self.within_quota(*taken, now).await,
             Judgement::Ours(Err(reply)) => Err(reply),
         };
-        match admitted {
+        match taken {
             // A refusal there would keep the whole mail in the maildrop for ever.
             Err(reply) if envelope.client != Client::Local => AtRcpt::Refused(reply),
-            admitted => AtRcpt::Taken(Box::new(Recipient {
-                rcpt: rcpt.to_owned(),
-                admitted,
+            taken => AtRcpt::Taken(Box::new(Recipient {
+                rcpt: Verbatim::new(rcpt),
+                taken,
             })),
         }
     }
 
-    async fn within_quota(&self, admitted: Admitted, now: Timestamp) -> Result<Admitted, Reply> {
-        let limit = admitted.payer.policy.monthly_limit;
+    async fn within_quota(&self, taken: Taken, now: Timestamp) -> Result<Taken, Reply> {
+        let payer = taken.payer();
+        let limit = payer.policy.monthly_limit;
         if limit == 0 {
-            return Ok(admitted);
+            return Ok(taken);
         }
-        let month = self.planner.access.month(now);
-        match self.store.used(&admitted.payer.account, &month).await {
-            Ok(used) if used >= limit => Err(self.over_limit(&admitted.payer.account, now)),
-            Ok(_) => Ok(admitted),
+        let month = self.planner().access.month(now);
+        match self.store.used(&payer.account, &month).await {
+            Ok(used) if used >= limit => Err(self.over_limit(&payer.account, now)),
+            Ok(_) => Ok(taken),
             Err(error) => Err(unable(&error)),
         }
     }
 
     pub(super) fn over_limit(&self, account: &str, now: Timestamp) -> Reply {
-        let reset = self.planner.access.next_month(now);
+        let reset = self.planner().access.next_month(now);
         let text =
             format!("{account} has used up this month's SMS; the count starts anew on {reset}");
         Reply::new(550, "5.7.1", text)
@@ -64,32 +96,34 @@ impl Outbound {
     /// too.
     pub async fn at_end(
         &self,
+        planner: &Arc<Planner>,
         envelope: &Envelope,
         recipients: Vec<Recipient>,
         others: bool,
         mail: RawMail,
     ) -> AtEnd {
         let now = self.world.now();
-        let read = self.read(&mail).await;
-        let mut cases: Vec<Case> = recipients
-            .into_iter()
-            .map(|recipient| self.decide(envelope, recipient, &mail, &read, now))
-            .collect();
+        let read = read(&mail, planner).await;
+        let mut cases = Vec::new();
+        for recipient in recipients {
+            let room = MAX_MESSAGES.saturating_sub(cases.len());
+            let decided = self.decide(planner, envelope, recipient, &mail, &read, now);
+            cases.extend(within(room, decided));
+        }
+        teach_once(&mut cases);
         loop {
             if let Some(reply) = refused_alike(&cases, others) {
                 return AtEnd::Refuse(reply);
             }
-            let (messages, weak) = new_messages(&cases);
-            let reports = self.reports(envelope, &mail, &read, &cases);
-            let told = !reports.is_empty();
-            match self.store.put(now, messages, reports).await {
-                Ok(taken) => {
-                    self.log_taken(envelope, &cases, &taken);
+            let (arrivals, weak) = arrivals(&cases);
+            let reports = self.reports(&mail, &read, &cases);
+            match self.arrive(now, arrivals, reports).await {
+                Ok(arrived) => {
+                    self.log_taken(envelope, &cases, &arrived);
                     self.wake();
-                    if told {
-                        self.wake_mail.notify_one();
-                    }
-                    let delete = cases.into_iter().map(|case| case.rcpt).collect();
+                    // An account is one recipient, with any number of messages.
+                    let mut delete: Vec<_> = cases.into_iter().map(|case| case.rcpt).collect();
+                    delete.dedup();
                     return AtEnd::Accept { delete, weak };
                 }
                 // Somebody was faster: without this account's messages the rest still fits.
@@ -99,9 +133,48 @@ impl Outbound {
                         case.outcome = Err(reply.clone());
                     }
                 }
+                // It was good at RCPT. Without the last of its messages the rest may fit.
+                Err(StoreError::TokenOver(id)) => {
+                    match cases.iter_mut().rev().find(|case| case.is_by(id)) {
+                        Some(case) => case.outcome = Err(credentials::wrong()),
+                        None => return AtEnd::Refuse(credentials::wrong()),
+                    }
+                }
+                Err(StoreError::Crowded(address)) => {
+                    let text = format!("too many mails wait for the number of {address}");
+                    let reply = Reply::new(550, "5.7.1", text);
+                    for case in cases.iter_mut().filter(|case| case.waits_for(&address)) {
+                        case.outcome = Err(reply.clone());
+                    }
+                }
                 Err(error) => return AtEnd::Refuse(unable(&error)),
             }
         }
+    }
+
+    /// Makes all of it durable.
+    async fn arrive(
+        &self,
+        now: Timestamp,
+        mut arrivals: Arrivals,
+        reports: Vec<OutMail>,
+    ) -> Result<Arrived, StoreError> {
+        arrivals.mails.extend(reports);
+        let told = !arrivals.mails.is_empty() || !arrivals.kept.is_empty();
+        let arrived = match arrivals.changes.is_empty() && arrivals.kept.is_empty() {
+            true => Arrived {
+                messages: self
+                    .store
+                    .put(now, arrivals.messages, arrivals.mails)
+                    .await?,
+                kept: Vec::new(),
+            },
+            false => self.store.take(now, arrivals).await?,
+        };
+        if told {
+            self.wake_mail.notify_one();
+        }
+        Ok(arrived)
     }
 
     /// The client knows that we have the mail: the same content again is meant to be sent again.
@@ -111,54 +184,113 @@ impl Outbound {
         }
     }
 
-    /// A big mail is parsed off the async threads: a hostile one may take its time and its deep stack.
-    pub(super) async fn read(&self, mail: &RawMail) -> Result<MailText, Reply> {
-        if mail.size() <= SMALL {
-            return read(mail, &self.planner.text);
-        }
-        let (mail, planner) = (mail.clone(), Arc::clone(&self.planner));
-        let read = tokio::task::spawn_blocking(move || read(&mail, &planner.text)).await;
-        read.unwrap_or_else(|_| Err(Reply::new(554, "5.6.0", "this mail cannot be read")))
-    }
-
+    /// What becomes of a recipient: one case, or one for each number of an account.
     fn decide(
         &self,
+        planner: &Planner,
         envelope: &Envelope,
         recipient: Recipient,
         raw: &RawMail,
         read: &Result<MailText, Reply>,
         now: Timestamp,
-    ) -> Case {
-        let rcpt = recipient.rcpt;
-        let payer = recipient.admitted.as_ref().ok().map(|to| &to.payer.account);
-        let payer = payer.cloned();
-        let mut cut = false;
-        let outcome = recipient.admitted.and_then(|to| {
-            let mail = read.as_ref().map_err(Clone::clone)?;
-            if let Some(reply) = self.planner.refuses(envelope, mail) {
-                return Err(reply);
-            }
-            let plan = self.planner.plan(mail, &to)?;
-            cut = plan.cut;
-            let (key, weak) = plan::repeat_key(envelope, raw, &to);
-            let window = if weak { WEAK_WINDOW } else { REPEAT_WINDOW };
-            let message = self.message(envelope, &rcpt, mail, to, plan, now);
-            let dedupe = vec![Dedupe {
-                key,
-                until: now + window,
-            }];
-            Ok(Box::new((NewMessage { message, dedupe }, weak)))
-        });
-        Case {
-            rcpt,
-            payer,
+    ) -> Vec<Case> {
+        let Recipient { rcpt, taken } = recipient;
+        let list = text::is_list(raw);
+        let told = match &taken {
+            Ok(to) => self.report_to(planner, list, to.payer()),
+            Err(_) if list => self.writer.admin.clone(),
+            Err(_) => envelope.sender.clone(),
+        };
+        let case = |(outcome, cut)| Case {
+            rcpt: rcpt.clone(),
+            told: told.clone(),
             cut,
             outcome,
-        }
+        };
+        // An answer needs no text.
+        let head = match (&taken, read) {
+            (Ok(Taken::Answer(_)), Err(_)) => text::head(raw).ok(),
+            _ => None,
+        };
+        let whole = || {
+            let mail = match &head {
+                Some(head) => head,
+                None => read.as_ref().map_err(Clone::clone)?,
+            };
+            match planner.refuses(envelope, mail) {
+                Some(reply) => Err(reply),
+                None => Ok(mail),
+            }
+        };
+        let (taken, mail) = match taken.and_then(|taken| Ok((taken, whole()?))) {
+            Ok(both) => both,
+            Err(reply) => return vec![case((Err(reply), false))],
+        };
+        let admitted = match taken {
+            Taken::Number(admitted) => vec![Ok(admitted)],
+            Taken::Account(pending) => planner.numbers(envelope, &pending, raw, mail, now),
+            Taken::Group(crew) => crew.members,
+            Taken::Person(person) => {
+                let letter = Letter {
+                    planner,
+                    envelope,
+                    rcpt: &rcpt,
+                    raw,
+                    mail,
+                    now,
+                };
+                return vec![case(self.to_person(&letter, *person))];
+            }
+            Taken::Answer(answering) => {
+                let learned = self.answered(planner, envelope, mail, *answering, now);
+                return vec![case((learned, false))];
+            }
+        };
+        let outcomes = admitted.into_iter().map(|to| match to {
+            Ok(to) => self.new_message(planner, envelope, &rcpt, raw, mail, to, now),
+            Err(reply) => (Err(reply), false),
+        });
+        outcomes.map(case).collect()
     }
 
+    /// The message for a number, and whether it was cut.
+    #[expect(clippy::too_many_arguments)]
+    pub(super) fn new_message(
+        &self,
+        planner: &Planner,
+        envelope: &Envelope,
+        rcpt: &Verbatim,
+        raw: &RawMail,
+        mail: &MailText,
+        to: Admitted,
+        now: Timestamp,
+    ) -> (Outcome, bool) {
+        let plan = match planner.plan(mail, &to) {
+            Ok(plan) => plan,
+            Err(reply) => return (Err(reply), false),
+        };
+        let cut = plan.cut;
+        let (key, weak) = plan::repeat_key(envelope, raw, &to);
+        let window = if weak { WEAK_WINDOW } else { REPEAT_WINDOW };
+        let through_list = mail
+            .list
+            .then(|| plan::list_key(envelope, raw, &to))
+            .flatten();
+        let message = self.message(planner, envelope, &rcpt.to_string(), mail, to, plan, now);
+        let until = now + window;
+        let keys = [Some(key), through_list].into_iter().flatten();
+        let dedupe = keys.map(|key| Dedupe { key, until }).collect();
+        let good = Good {
+            new: Some((NewMessage { message, dedupe }, weak)),
+            ..Good::default()
+        };
+        (Ok(Box::new(good)), cut)
+    }
+
+    #[expect(clippy::too_many_arguments)]
     pub(super) fn message(
         &self,
+        planner: &Planner,
         envelope: &Envelope,
         rcpt: &str,
         mail: &MailText,
@@ -167,9 +299,10 @@ impl Outbound {
         now: Timestamp,
     ) -> Message {
         let segments = plan.segments.len() as u8;
+        let start = to.due.unwrap_or(now);
         let charge = Charge {
             account: to.payer.account.clone(),
-            month: self.planner.access.month(now),
+            month: planner.access.month(now),
             segments: segments.into(),
             limit: to.payer.policy.monthly_limit,
         };
@@ -182,9 +315,11 @@ impl Outbound {
                 recipient: rcpt.to_owned(),
                 message_id: mail.message_id.clone(),
                 subject: mail.subject.clone(),
-                report_to: self.report_to(mail, &to.payer.account),
+                report_to: Some(self.report_to(planner, mail.list, &to.payer)),
+                token: to.payer.token,
             },
             account: to.payer.account,
+            reply_to: to.wishes.reply,
             charge: Some(charge),
             number: to.number,
             text: plan.text,
@@ -197,6 +332,7 @@ impl Outbound {
             flash: plan.flash,
             confirm: plan.confirm,
             class: plan.class,
+            high: plan.high,
             sender_id: plan.sender_id,
             gateways: if plan.pinned {
                 plan.gateways
@@ -209,8 +345,9 @@ impl Outbound {
             begun: None,
             parts: Vec::new(),
             attempts: 0,
-            next_attempt: now,
-            expires: now + self.life(plan.validity),
+            not_before: to.due,
+            next_attempt: start,
+            expires: start + self.life(plan.validity),
             warned: false,
             awaited: None,
             error: None,
@@ -223,28 +360,32 @@ impl Outbound {
         wish.map_or(self.settings.expire, |wish| wish.min(self.settings.expire))
     }
 
-    /// Where reports on a mail go: to the account; nowhere for a list's mail (spec 7.3).
-    fn report_to(&self, mail: &MailText, account: &str) -> Option<String> {
-        (!mail.list).then(|| account.to_owned())
+    /// Where reports on a mail go: to the account. What came through a list is not reported to the list, whose
+    /// envelope sender may be all that we know of it: then an admin hears of it (spec 7.3).
+    fn report_to(&self, planner: &Planner, list: bool, payer: &Payer) -> String {
+        let is_someone = payer.is_proven || planner.access.user(&payer.account).is_some();
+        match list && !is_someone {
+            true => self.writer.admin.clone(),
+            false => payer.account.clone(),
+        }
     }
 
     /// Mails about recipients that could not be refused in the dialogue, and about cut texts.
     fn reports(
         &self,
-        envelope: &Envelope,
         raw: &RawMail,
         read: &Result<MailText, Reply>,
         cases: &[Case],
     ) -> Vec<OutMail> {
-        let silent = read.as_ref().is_ok_and(|mail| {
-            mail.list || mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied
-        });
-        let mut failed: BTreeMap<&str, Vec<(&str, &Reply)>> = BTreeMap::new();
+        let silent = read
+            .as_ref()
+            .is_ok_and(|mail| mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied);
+        let mut failed: BTreeMap<&str, Vec<(String, &Reply)>> = BTreeMap::new();
         for case in cases {
-            let to = case.payer.as_deref().unwrap_or(&envelope.sender);
             match &case.outcome {
-                Err(reply) if !silent && !to.is_empty() => {
-                    failed.entry(to).or_default().push((&case.rcpt, reply));
+                Err(reply) if !silent && !case.told.is_empty() => {
+                    let rcpt = case.rcpt.to_string();
+                    failed.entry(&case.told).or_default().push((rcpt, reply));
                 }
                 _ => {}
             }
@@ -253,16 +394,17 @@ impl Outbound {
             .iter()
             .map(|(to, failed)| notify::refused(&self.writer, &self.world, to, raw, failed));
         let cut = cases.iter().filter(|case| case.cut).filter_map(|case| {
-            let new = case.outcome.as_ref().ok()?;
-            notify::cut(&self.writer, &self.world, &new.0.message)
+            let good = case.outcome.as_ref().ok()?;
+            notify::cut(&self.writer, &self.world, &good.new.as_ref()?.0.message)
         });
         refused.chain(cut).collect()
     }
 
-    fn log_taken(&self, envelope: &Envelope, cases: &[Case], taken: &[crate::store::Taken]) {
+    fn log_taken(&self, envelope: &Envelope, cases: &[Case], arrived: &Arrived) {
         let queue_id = envelope.queue_id.as_deref().unwrap_or("-");
-        let sent = cases.iter().filter_map(|case| case.outcome.as_ref().ok());
-        for (new, taken) in sent.zip(taken) {
+        let good = || cases.iter().filter_map(|case| case.outcome.as_ref().ok());
+        let sent = good().filter_map(|good| good.new.as_ref());
+        for (new, taken) in sent.zip(&arrived.messages) {
             let message = &new.0.message;
             match taken {
                 crate::store::Taken::Queued => log_accepted(message, queue_id),
@@ -270,6 +412,18 @@ impl Outbound {
                     tracing::info!(msg = %earlier, queue_id, event = "repeated");
                 }
             }
+        }
+        for waits in &arrived.kept {
+            let (kept, event) = match waits {
+                Waits::Asked(id) => (id, "asked"),
+                Waits::Joined(id) => (id, "waits"),
+                Waits::Repeat(id) => (id, "repeated"),
+            };
+            tracing::info!(%kept, queue_id, event);
+        }
+        let lessons: Vec<_> = good().filter_map(|good| good.lesson.as_ref()).collect();
+        if !lessons.is_empty() {
+            self.changed(lessons.iter().map(|lesson| &lesson.change));
         }
         for case in cases {
             if let Err(reply) = &case.outcome {
@@ -281,25 +435,89 @@ impl Outbound {
     }
 }
 
-fn read(mail: &RawMail, settings: &text::Settings) -> Result<MailText, Reply> {
-    text::read(mail, settings).map_err(Reply::from)
+/// A big mail is parsed off the async threads: a hostile one may take its time and its deep stack.
+async fn read(mail: &RawMail, planner: &Arc<Planner>) -> Result<MailText, Reply> {
+    if mail.size() <= SMALL {
+        return text::read(mail, &planner.text).map_err(Reply::from);
+    }
+    let (mail, planner) = (mail.clone(), Arc::clone(planner));
+    let read = tokio::task::spawn_blocking(move || text::read(&mail, &planner.text));
+    match read.await {
+        Ok(read) => read.map_err(Reply::from),
+        Err(_) => Err(Reply::new(554, "5.6.0", "this mail cannot be read")),
+    }
 }
 
-/// One recipient and what becomes of it; `true`: its repeat key is a weak one.
+/// One recipient, or one number of it, and what becomes of it.
 struct Case {
-    rcpt: String,
-    /// Who sends, when that is known: never what MAIL FROM says of one who has logged in (threats T02).
-    payer: Option<String>,
+    rcpt: Verbatim,
+    /// Who hears of a refusal: never what MAIL FROM says of one who has logged in (threats T02). Empty: nobody.
+    told: String,
     /// The text was cut to what may be sent at a time.
     cut: bool,
-    outcome: Result<Box<(NewMessage, bool)>, Reply>,
+    outcome: Outcome,
+}
+
+/// What a recipient brings.
+pub(super) type Outcome = Result<Box<Good>, Reply>;
+
+/// What a recipient brings: a message, something learned, a mail that waits.
+#[derive(Default)]
+pub(super) struct Good {
+    /// The message and whether its repeat key is a weak one.
+    pub new: Option<(NewMessage, bool)>,
+    /// What the phonebook learns.
+    pub lesson: Option<Lesson>,
+    /// The mail that waits for a number, and whether its repeat key is a weak one.
+    pub kept: Option<(NewKept, bool)>,
+}
+
+/// Of recipients that teach the same the first does.
+fn teach_once(cases: &mut [Case]) {
+    let mut taught: Vec<String> = Vec::new();
+    for case in cases {
+        let Ok(good) = &mut case.outcome else {
+            continue;
+        };
+        let Some(lesson) = &good.lesson else { continue };
+        let address = &lesson.change.audit.address;
+        match taught.contains(address) {
+            true => good.lesson = None,
+            false => taught.push(address.clone()),
+        }
+    }
+}
+
+/// The cases that there is room for; one failure in the place of those that there is none for.
+fn within(room: usize, mut cases: Vec<Case>) -> Vec<Case> {
+    if cases.len() <= room {
+        return cases;
+    }
+    cases.truncate(1);
+    if let Some(case) = cases.first_mut() {
+        let text = format!("one mail may be sent to {MAX_MESSAGES} numbers at most");
+        case.outcome = Err(Reply::new(550, "5.5.3", text));
+    }
+    cases
 }
 
 impl Case {
+    fn is_by(&self, token: TokenId) -> bool {
+        self.outcome.as_ref().is_ok_and(
+            |good| matches!(&good.new, Some((new, _)) if new.message.origin.token == Some(token)),
+        )
+    }
+
     fn is_of(&self, account: &str) -> bool {
         self.outcome
             .as_ref()
-            .is_ok_and(|new| new.0.message.account == account)
+            .is_ok_and(|good| matches!(&good.new, Some((new, _)) if new.message.account == account))
+    }
+
+    fn waits_for(&self, address: &str) -> bool {
+        self.outcome.as_ref().is_ok_and(
+            |good| matches!(&good.kept, Some((new, _)) if new.question.address == address),
+        )
     }
 }
 
@@ -316,20 +534,29 @@ fn refused_alike(cases: &[Case], others: bool) -> Option<Reply> {
     alike.then(|| first.clone())
 }
 
-fn new_messages(cases: &[Case]) -> (Vec<NewMessage>, Vec<[u8; 32]>) {
-    let new: Vec<_> = cases
-        .iter()
-        .filter_map(|case| case.outcome.as_deref().ok())
-        .collect();
-    let weak = new
-        .iter()
-        .filter(|(_, weak)| *weak)
-        .flat_map(|(m, _)| &m.dedupe)
-        .map(|d| d.key);
-    (
-        new.iter().map(|(message, _)| message.clone()).collect(),
-        weak.collect(),
-    )
+/// All that the cases bring, and the keys that hold only while the client may not know that we have the mail.
+fn arrivals(cases: &[Case]) -> (Arrivals, Vec<[u8; 32]>) {
+    let (mut arrivals, mut weak_keys) = (Arrivals::default(), Vec::new());
+    // The messages of the mail first: their outcomes come in this order.
+    let good = || cases.iter().filter_map(|case| case.outcome.as_ref().ok());
+    for (new, weak) in good().filter_map(|good| good.new.as_ref()) {
+        if *weak {
+            weak_keys.extend(new.dedupe.iter().map(|dedupe| dedupe.key));
+        }
+        arrivals.messages.push(new.clone());
+    }
+    for (new, weak) in good().filter_map(|good| good.kept.as_ref()) {
+        if *weak {
+            weak_keys.push(new.dedupe.key);
+        }
+        arrivals.kept.push(new.clone());
+    }
+    for lesson in good().filter_map(|good| good.lesson.as_ref()) {
+        arrivals.changes.push(lesson.change.clone());
+        arrivals.mails.extend(lesson.mails.iter().cloned());
+        arrivals.messages.extend(lesson.notice.clone());
+    }
+    (arrivals, weak_keys)
 }
 
 /// `queue_id`: the MTA's, or where else it came from.
@@ -341,7 +568,7 @@ pub(super) fn log_accepted(message: &Message, queue_id: &str) {
 }
 
 /// What a store that cannot take a message means for the client.
-fn unable(error: &StoreError) -> Reply {
+pub(super) fn unable(error: &StoreError) -> Reply {
     match error {
         StoreError::Full => Reply::new(452, "4.3.1", "the SMS queue is full; try again later"),
         _ => Reply::new(

@@ -196,7 +196,8 @@ impl Dispatcher {
     /// What follows from the time it has waited.
     fn lateness(&self, message: &mut Message) -> Option<Consequences> {
         let (settings, now) = (&self.outbound.settings, self.outbound.world.now());
-        let late = message.created.saturating_add(settings.warn_after);
+        let since = message.not_before.unwrap_or(message.created);
+        let late = since.saturating_add(settings.warn_after);
         if now >= message.expires {
             return Some(settings.expire(message));
         }
@@ -439,8 +440,8 @@ impl Dispatcher {
             Concatenation::Provider => message.segments,
             Concatenation::Udh | Concatenation::Numbered => 1,
         };
-        let access = &self.outbound.planner.access;
-        limits::counts(&*lane.gateway, access, segments.into(), now)
+        let planner = self.outbound.planner();
+        limits::counts(&*lane.gateway, &planner.access, segments.into(), now)
     }
 
     /// A gateway may send no more today or this month: it is passed over until then.
@@ -452,8 +453,8 @@ impl Dispatcher {
         limit: u32,
         now: jiff::Timestamp,
     ) {
-        let access = &self.outbound.planner.access;
-        let (until, text) = limits::used_up(access, period, limit, now);
+        let planner = self.outbound.planner();
+        let (until, text) = limits::used_up(&planner.access, period, limit, now);
         lane.limit.used_up(account, until);
         let id = &lane.common().id;
         self.outbound.alarms.raise(id, Concern::Limit, &text).await;
@@ -617,7 +618,11 @@ fn link(message: &Message, common: &Common, at: jiff::Timestamp) -> Link {
     Link {
         ours: common.number.clone(),
         phone: message.number.clone(),
-        sender: message.account.clone(),
+        sender: message
+            .reply_to
+            .as_ref()
+            .unwrap_or(&message.account)
+            .clone(),
         message_id: message.origin.message_id.clone(),
         subject: message.origin.subject.clone(),
         at,

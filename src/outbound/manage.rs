@@ -1,9 +1,11 @@
 //! What an admin does to messages, and messages that an admin sends.
 
+use super::admit::{self, Asker};
 use super::settle::Consequences;
 use super::wishes::Wishes;
 use super::{Outbound, plan};
 use crate::access::Payer;
+use crate::access::credentials::Shown;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::sms::{Number, Region};
@@ -50,26 +52,6 @@ impl Outbound {
         self.write(message, then).await.map_err(|e| e.to_string())
     }
 
-    /// A validity that the queue would cut short is refused, not cut.
-    pub(super) fn within_life(&self, wishes: &Wishes) -> Result<(), Reply> {
-        let longest = self.settings.expire.unsigned_abs();
-        match wishes.validity {
-            Some(wish) if wish > longest => {
-                let minutes = longest.as_secs() / 60;
-                let longest = match minutes % 60 {
-                    0 => format!("{}h", minutes / 60),
-                    _ => format!("{minutes}m"),
-                };
-                let text = format!(
-                    "validity: the queue keeps no message longer than {longest} (queue.expire); \
-                     write {longest} or less"
-                );
-                Err(Reply::new(550, "5.1.3", text))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn not_leased(&self, message: &Message) -> Result<(), String> {
         match self.store.is_leased(message.id) {
             true => Err(format!("message {} is being sent just now", message.id)),
@@ -77,8 +59,8 @@ impl Outbound {
         }
     }
 
-    /// Queues a text, or the data it is, in the name of `account`, with the checks that its mail would
-    /// meet.
+    /// Queues a text, or the data it is, for whoever runs this machine, in the name of `account`, with the
+    /// checks that its mail would meet; but for its rights, which are the operator's to give.
     pub async fn submit_text(
         &self,
         account: &str,
@@ -95,7 +77,7 @@ impl Outbound {
             wishes,
             name: None,
             key: None,
-            whole: false,
+            asker: Asker::Operator,
         };
         self.order(order).await.map(|(message, _)| message)
     }
@@ -105,7 +87,6 @@ impl Outbound {
     pub async fn order(&self, order: Order<'_>) -> Result<(Message, Taken), Reply> {
         let Order { number, text, .. } = order;
         let binary = order.wishes.binary.is_some();
-        self.within_life(&order.wishes)?;
         let now = self.world.now();
         let envelope = Envelope {
             sender: order.account.to_owned(),
@@ -113,12 +94,19 @@ impl Outbound {
             queue_id: order.name,
             ..Envelope::default()
         };
-        let payer: Payer = self.planner.access.who(&envelope, None, &number, now)?;
-        let number = self.planner.destinations.check(number, order.region)?;
-        let to = plan::Admitted {
+        let planner = self.planner();
+        let payer: Payer = planner
+            .access
+            .who(&envelope, &Shown::Nothing, None, &number, now)?;
+        let reach = &payer.policy.reach;
+        let number = planner.destinations.check(number, order.region, reach)?;
+        let due = order.wishes.due(now).map_err(plan::unwished)?;
+        planner.granted(&order.wishes, &payer, order.asker)?;
+        let to = admit::Admitted {
             number,
             payer,
             wishes: order.wishes,
+            due,
         };
         let mail = MailText {
             text: text.to_owned(),
@@ -127,14 +115,15 @@ impl Outbound {
         if text.trim().is_empty() && !binary {
             return Err(Reply::new(554, "5.6.0", "there is no text to send"));
         }
-        let plan = self.planner.plan(&mail, &to)?;
-        if plan.cut && order.whole {
+        let plan = planner.plan(&mail, &to)?;
+        if plan.cut && order.asker == Asker::Program {
+            // A program does not read notes.
             let most = to.payer.policy.max_segments;
             let text = format!("the text is too long: it may have {most} segments");
             return Err(Reply::new(554, "5.3.4", text));
         }
         let recipient = to.number.as_str().to_owned();
-        let message = self.message(&envelope, &recipient, &mail, to, plan, now);
+        let message = self.message(&planner, &envelope, &recipient, &mail, to, plan, now);
         let new = NewMessage {
             message: message.clone(),
             dedupe: order.key.into_iter().collect(),
@@ -174,6 +163,6 @@ pub struct Order<'a> {
     pub name: Option<String>,
     /// What is the same in a repeat.
     pub key: Option<Dedupe>,
-    /// A text that is too long is refused, not cut: a program does not read notes.
-    pub whole: bool,
+    /// By which door.
+    pub asker: Asker,
 }

@@ -6,22 +6,31 @@
 //! ([`notify`]).
 
 pub mod accept;
+pub mod admit;
 pub mod alarm;
+pub mod ask;
+pub mod credentials;
 pub mod dispatch;
+pub mod known;
 mod lane;
 pub mod limits;
 pub mod manage;
+pub mod names;
 pub mod notify;
+pub mod phonebook;
 pub mod plan;
 pub mod receipt;
 pub mod settle;
+pub mod waiting;
 pub mod wishes;
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::live::Live;
 use crate::mail::Reply;
+use crate::mail::address::Verbatim;
 
 pub use crate::mail::{Client, Envelope};
 use crate::store::Store;
@@ -30,10 +39,10 @@ use crate::world::World;
 /// A recipient that is ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipient {
-    /// The RCPT argument, octet for octet: what DELRCPT must say.
-    pub rcpt: String,
+    /// The RCPT argument: what DELRCPT must say.
+    pub rcpt: Verbatim,
     /// Who sends what where; or why not, when it could not be refused at RCPT.
-    pub admitted: Result<plan::Admitted, Reply>,
+    pub taken: Result<admit::Taken, Reply>,
 }
 
 /// The answer to RCPT.
@@ -53,7 +62,7 @@ pub enum AtEnd {
     /// Durable. Delete our recipients and accept.
     Accept {
         /// DELRCPT arguments.
-        delete: Vec<String>,
+        delete: Vec<Verbatim>,
         /// Keys that make a repeat of this mail harmless only while the client may not know that we
         /// have it: hand them to [`Outbound::ended_in_order`] when it does.
         weak: Vec<[u8; 32]>,
@@ -64,8 +73,8 @@ pub enum AtEnd {
 
 /// The outbound path as the doors see it.
 pub struct Outbound {
-    /// All that decides.
-    pub planner: Arc<plan::Planner>,
+    /// All that decides; a reload exchanges it. See [`Outbound::planner`].
+    pub decides: Live<plan::Planner>,
     /// How long, how often.
     pub settings: settle::Settings,
     /// What is kept.
@@ -76,10 +85,14 @@ pub struct Outbound {
     pub writer: notify::Writer,
     /// What an admin is told.
     pub alarms: Arc<alarm::Alarms>,
+    /// Whether passwords and tokens in addresses are right.
+    pub checks: credentials::Checks,
     /// The attempts that are open.
     flights: receipt::Flights,
     wake: Arc<Notify>,
     wake_mail: Arc<Notify>,
+    /// Rung when a number was learned: mails may wait for it.
+    learned: Notify,
 }
 
 impl Outbound {
@@ -94,7 +107,7 @@ impl Outbound {
         wake: Arc<Notify>,
         wake_mail: Arc<Notify>,
     ) -> Arc<Self> {
-        let planner = Arc::new(planner);
+        let checks = credentials::Checks::new(&world);
         let alarms = alarm::Alarms::new(
             store.clone(),
             world.clone(),
@@ -102,16 +115,23 @@ impl Outbound {
             wake_mail.clone(),
         );
         Arc::new(Self {
-            planner,
+            decides: Live::new(planner),
             settings,
             store,
             world,
             writer,
             alarms: Arc::new(alarms),
+            checks,
             flights: receipt::Flights::default(),
             wake,
             wake_mail,
+            learned: Notify::new(),
         })
+    }
+
+    /// All that decides, at present. Whoever has a mail in hand keeps what it got when it began.
+    pub fn planner(&self) -> Arc<plan::Planner> {
+        self.decides.get()
     }
 
     /// Something may be due: look.

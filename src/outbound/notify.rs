@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::wishes;
 use crate::gateway::Concern;
+use crate::live::Live;
 use crate::mail::Reply;
 use crate::mail::report::{Action, Fate, Letterhead, Report};
-use crate::mail::text::RawMail;
+use crate::mail::text::{self, RawMail};
 use crate::sms::Receipt;
 use crate::store::{Message, OutMail, PartState, State};
 use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
@@ -25,11 +26,16 @@ pub struct Writer {
     /// `mail.admin`: who hears of what concerns no sender.
     pub admin: String,
     /// The accounts that are programs: they are not mailed to.
-    pub programs: HashSet<String>,
+    pub programs: Live<HashSet<String>>,
 }
 
 impl Writer {
-    fn post(&self, world: &World, to: &str, report: impl FnOnce(Report<'_>) -> Vec<u8>) -> OutMail {
+    pub(super) fn post(
+        &self,
+        world: &World,
+        to: &str,
+        report: impl FnOnce(Report<'_>) -> Vec<u8>,
+    ) -> OutMail {
         let id = world.message_id();
         let blank = Report {
             id,
@@ -37,6 +43,7 @@ impl Writer {
             now: world.now(),
             subject: "",
             text: "",
+            reply_to: None,
             in_reply_to: None,
             fates: &[],
             original: None,
@@ -77,7 +84,7 @@ pub enum Cause {
 /// The mail to the sender about a message; `None` when nobody is to be told.
 pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Option<OutMail> {
     let to = message.origin.report_to.as_deref()?;
-    if writer.programs.contains(to) {
+    if writer.programs.get().contains(to) {
         return push(writer, world, message, cause);
     }
     let fate = fate(message, cause);
@@ -158,12 +165,12 @@ pub fn refused(
     world: &World,
     to: &str,
     mail: &RawMail,
-    failed: &[(&str, &Reply)],
+    failed: &[(String, &Reply)],
 ) -> OutMail {
     let fates: Vec<Fate> = failed
         .iter()
         .map(|(recipient, reply)| Fate {
-            recipient: recipient.to_string(),
+            recipient: recipient.clone(),
             action: Action::Failed,
             status: reply.enhanced.to_owned(),
             reason: reply.text.clone(),
@@ -178,7 +185,8 @@ pub fn refused(
         );
     }
     let header = RawMail {
-        headers: mail.headers.clone(),
+        // Recipients with passwords may stand in more than the envelope.
+        headers: text::without_secrets(mail),
         ..RawMail::default()
     }
     .to_bytes();

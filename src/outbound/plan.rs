@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use unicode_normalization::char::is_combining_mark;
 
-use super::wishes::{WishError, Wishes};
+use super::admit::Admitted;
+use super::wishes::{Priority, WishError};
 use crate::access::destinations::Destinations;
-use crate::access::{Access, Confirm, Payer};
+use crate::access::{Access, Confirm};
 use crate::gateway::{Carries, Common, Concatenation};
-use crate::mail::address::{self, Target};
-use crate::mail::compose::NO_REPLY;
-use crate::mail::text::{self, AutoSubmitted, MailText, RawMail};
-use crate::mail::{Client, Envelope, Reply};
+use crate::mail::address;
+use crate::mail::text::{self, MailText, RawMail};
+use crate::mail::{Envelope, Reply};
 use crate::rules::{Action, Facts, OutgoingRule, Strategy};
 use crate::sms::alphabet::{self, Fold};
 use crate::sms::clean::{clean, is_harmful};
@@ -22,7 +21,7 @@ use crate::sms::numbered::numbered;
 use crate::sms::parameters::Piece;
 use crate::sms::segment::{self, CutError};
 use crate::sms::{
-    Attributes, Class, Encoding, Language, Languages, Number, Payload, Segment, Shifts,
+    Attributes, Class, Encoding, Language, Languages, Number, Payload, Region, Segment, Shifts,
 };
 use crate::store::{Message, Part};
 
@@ -46,6 +45,10 @@ pub struct Planner {
     pub on_overflow: Overflow,
     /// The active gateways.
     pub gateways: Vec<Common>,
+    /// How long the queue keeps a message.
+    pub expire: Duration,
+    /// How long a mail waits for a number.
+    pub phonebook_wait: jiff::SignedDuration,
 }
 
 /// What to do with a text of more segments than allowed.
@@ -55,26 +58,6 @@ pub enum Overflow {
     Cut,
     /// Refuse it.
     Refuse,
-}
-
-/// A recipient that may be sent to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Admitted {
-    /// The phone.
-    pub number: Number,
-    /// Who pays.
-    pub payer: Payer,
-    /// What the sender asks beside that.
-    pub wishes: Wishes,
-}
-
-/// A RCPT argument, judged.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Judgement {
-    /// Ordinary mail.
-    NotOurs,
-    /// Ours, and whether it may be sent to.
-    Ours(Result<Box<Admitted>, Reply>),
 }
 
 /// What will be sent.
@@ -102,6 +85,8 @@ pub struct Plan {
     pub confirm: bool,
     /// Urgency.
     pub class: Class,
+    /// Before others of its class.
+    pub high: bool,
     /// The sender id to show.
     pub sender_id: Option<String>,
     /// The gateways that can carry it, best first.
@@ -120,105 +105,35 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-const NULL_SENDER: &str = "SMS need a sender: this mail has the null sender";
-
 impl Planner {
-    /// Judges a RCPT argument; `esmtp` are its further arguments.
-    pub fn judge(
-        &self,
-        envelope: &Envelope,
-        rcpt: &str,
-        esmtp: &[String],
-        now: Timestamp,
-    ) -> Judgement {
-        let bare = envelope.client == Client::Local;
-        match self.addresses.read(rcpt, bare) {
-            // What that listener lets through would come back to it for ever.
-            address::Recipient::NotOurs if self.access.is_resubmission(envelope) => {
-                let text = "no SMS recipient: this listener takes nothing else";
-                Judgement::Ours(Err(Reply::new(550, "5.1.1", text)))
-            }
-            address::Recipient::NotOurs => Judgement::NotOurs,
-            address::Recipient::Wrong(reply) => Judgement::Ours(Err(reply)),
-            address::Recipient::Ours { target, domain } => {
-                let admitted = self.admit(envelope, target, domain, esmtp, now);
-                Judgement::Ours(admitted.map(Box::new))
-            }
-        }
-    }
-
-    fn admit(
-        &self,
-        envelope: &Envelope,
-        target: Target,
-        domain: usize,
-        esmtp: &[String],
-        now: Timestamp,
-    ) -> Result<Admitted, Reply> {
-        if envelope.sender.is_empty() {
-            // Bounces, read receipts, vacation answers: a login does not make them a person's mail.
-            return Err(Reply::new(550, "5.7.1", NULL_SENDER));
-        }
-        let domain = &self.addresses.domains[domain];
-        let number = match target {
-            Target::Number(number) => number,
-            Target::User(local) => self.mobile_of(&local, domain)?,
-        };
-        let payer = self
-            .access
-            .who(envelope, original(esmtp).as_deref(), &number, now)?;
-        let number = self.destinations.check(number, domain.region)?;
-        Ok(Admitted {
-            number,
-            payer,
-            wishes: Wishes::default(),
-        })
-    }
-
-    fn mobile_of(&self, local: &str, domain: &address::Domain) -> Result<Number, Reply> {
-        let unknown = |text: String| Reply::new(550, "5.1.1", text);
-        // What mails of an alphanumeric sender are from (spec 8.2): no user is called so.
-        if local == NO_REPLY {
-            let text = "this SMS came from a name, not from a number: it cannot be answered";
-            return Err(unknown(text.into()));
-        }
-        let user = self
-            .access
-            .user_called(local, &domain.mail)
-            .ok_or_else(|| unknown(format!("{local}@{}: no such user", domain.sms)))?;
-        user.mobile
-            .clone()
-            .ok_or_else(|| unknown(format!("{} has no mobile number here", user.email)))
-    }
-
-    /// Why no SMS can come of this mail, whoever it is for.
-    pub fn refuses(&self, envelope: &Envelope, mail: &MailText) -> Option<Reply> {
-        let text = if envelope.sender.is_empty() {
-            NULL_SENDER
-        } else if mail.auto_submitted == AutoSubmitted::Replied {
-            "automatic replies are not sent by SMS"
-        } else if mail.own_loop {
-            "this mail came from an SMS: it would go in a circle"
-        } else {
-            return None;
-        };
-        Some(Reply::new(550, "5.7.1", text))
+    /// How a number is read where no domain says: as in the first domain.
+    pub fn region(&self) -> Region {
+        let first = self.addresses.domains.first().map(|domain| domain.region);
+        first.unwrap_or_else(|| Region::parse("US").expect("the numbering plans know the US"))
     }
 
     /// What of this mail goes to this recipient.
     pub fn plan(&self, mail: &MailText, to: &Admitted) -> Result<Plan, Reply> {
         let policy = &to.payer.policy;
+        let class = match to.wishes.priority {
+            Some(Priority::Low) => Class::Bulk,
+            Some(Priority::Normal | Priority::High) | None => policy.class,
+        };
         let facts = Facts {
             to: to.number.as_str(),
             sender: &to.payer.account,
             text: &mail.text,
             subject: &mail.subject,
-            class: Some(policy.class),
+            class: Some(class),
             ..Facts::default()
         };
         let rule = self.rules.iter().position(|rule| rule.when.holds(&facts));
         let (pinned, strategy) = match rule.map(|index| &self.rules[index].action) {
             Some(Action::Reject(why)) => return Err(Reply::new(550, "5.7.1", why)),
+            _ if to.wishes.gateway.is_some() => (
+                to.wishes.gateway.iter().cloned().collect(),
+                Strategy::Balance,
+            ),
             Some(Action::Gateways(ids, strategy)) => (ids.clone(), *strategy),
             None => (
                 to.payer.gateway.iter().cloned().collect(),
@@ -266,8 +181,14 @@ impl Planner {
                 Confirm::Always => true,
                 Confirm::Never => false,
             },
-            class: policy.class,
-            sender_id: policy.sender_ids.first().cloned(),
+            class,
+            high: to.wishes.priority == Some(Priority::High),
+            sender_id: to
+                .wishes
+                .sender
+                .as_ref()
+                .or(policy.sender_ids.first())
+                .cloned(),
             // Whoever cannot carry it must not get it later either.
             pinned: !pinned.is_empty() || !unable.is_empty(),
             in_order: strategy != Strategy::Balance,
@@ -298,7 +219,8 @@ impl Planner {
         languages: Languages,
         notes: &mut Vec<String>,
     ) -> Result<Content, Reply> {
-        let max = to.payer.policy.max_segments;
+        let most = to.payer.policy.max_segments;
+        let max = to.wishes.max_segments.map_or(most, |wish| wish.min(most));
         to.wishes.check().map_err(unwished)?;
         if let Some(payload) = to.wishes.payload(&mail.text).map_err(unwished)? {
             let pieces = payload.cut(reference);
@@ -435,7 +357,7 @@ fn nobody(unable: &[(&str, &str)]) -> String {
     text
 }
 
-fn unwished(error: WishError) -> Reply {
+pub(super) fn unwished(error: WishError) -> Reply {
     match error {
         WishError::Data(_) => Reply::new(554, "5.6.0", error.to_string()),
         _ => Reply::new(550, "5.1.3", error.to_string()),
@@ -477,25 +399,6 @@ fn unsendable(error: CutError) -> Reply {
     Reply::new(554, "5.6.0", error.to_string())
 }
 
-/// The address of an `ORCPT=rfc822;…` argument (RFC 3461 §4.2), its xtext decoded.
-fn original(esmtp: &[String]) -> Option<String> {
-    let value = esmtp.iter().find_map(|arg| {
-        let (name, value) = arg.split_once('=')?;
-        name.eq_ignore_ascii_case("ORCPT").then_some(value)
-    })?;
-    let (kind, address) = value.split_once(';')?;
-    if !kind.eq_ignore_ascii_case("rfc822") {
-        return None;
-    }
-    // xtext writes an octet as +XX, which is percent-encoding by another sign.
-    let decoded =
-        percent_encoding::percent_decode_str(&address.replace('%', "%25").replace('+', "%"))
-            .decode_utf8()
-            .ok()?
-            .into_owned();
-    Some(decoded)
-}
-
 /// A reference that a repeat of the mail gets too, so that a phone joins parts of both.
 fn reference(mail: &MailText, to: &Admitted) -> u8 {
     let mut hash = Sha256::new();
@@ -509,22 +412,56 @@ fn reference(mail: &MailText, to: &Admitted) -> u8 {
 /// whether it holds only while the client may not know that we have the mail: a mail without a
 /// Message-ID of its client's own gets a new one from the MTA with every attempt.
 pub fn repeat_key(envelope: &Envelope, mail: &RawMail, to: &Admitted) -> ([u8; 32], bool) {
+    let (print, weak) = fingerprint(envelope, mail);
+    let key = repeat_of(&to.payer.account, to.number.as_str(), &print);
+    (key, weak)
+}
+
+/// The same of a mail whose fingerprint is known, to a number or to a name that waits for one.
+pub fn repeat_of(account: &str, to: &str, fingerprint: &[u8; 32]) -> [u8; 32] {
+    hash_of(&[account.as_bytes(), to.as_bytes(), fingerprint])
+}
+
+/// What makes a repeat of a mail the same mail, and whether only for a while: see [`repeat_key`].
+pub fn fingerprint(envelope: &Envelope, mail: &RawMail) -> ([u8; 32], bool) {
     let text = |name| mail.header(name).map(String::from_utf8_lossy);
-    let made_here = |id: &str| envelope.queue_id.as_deref().is_some_and(|q| id.contains(q));
-    let own = text("Message-ID").filter(|id| !id.trim().is_empty() && !made_here(id));
+    let own = own_id(envelope, mail);
+    let print = match &own {
+        Some(id) => {
+            let date = text("Date").unwrap_or_default();
+            hash_of(&[id.as_bytes(), date.as_bytes(), &mail.body])
+        }
+        None => hash_of(&[&mail.body]),
+    };
+    (print, own.is_none())
+}
+
+fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
-    };
-    add(to.payer.account.as_bytes());
-    add(to.number.as_str().as_bytes());
-    if let Some(id) = &own {
-        add(id.as_bytes());
-        add(text("Date").unwrap_or_default().as_bytes());
     }
-    add(&mail.body);
-    (hash.finalize().into(), own.is_none())
+    hash.finalize().into()
+}
+
+/// The key under which a mail that came to a number through one list and through another is one message: its
+/// lists may have changed its text, and different people may pay. `None`: it has no Message-ID of its own.
+pub fn list_key(envelope: &Envelope, mail: &RawMail, to: &Admitted) -> Option<[u8; 32]> {
+    let id = own_id(envelope, mail)?;
+    let mut hash = Sha256::new();
+    for part in ["list", to.number.as_str(), id.trim()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Some(hash.finalize().into())
+}
+
+/// The Message-ID, if the MTA did not make it just now.
+fn own_id(envelope: &Envelope, mail: &RawMail) -> Option<String> {
+    let made_here = |id: &str| envelope.queue_id.as_deref().is_some_and(|q| id.contains(q));
+    let id = mail.header("Message-ID").map(String::from_utf8_lossy)?;
+    (!id.trim().is_empty() && !made_here(&id)).then(|| id.into_owned())
 }
 
 /// What is handed to a gateway, in order: segments, numbered pieces, or the whole text.
@@ -590,4 +527,4 @@ fn segment_texts(message: &Message, gateway: &Common) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

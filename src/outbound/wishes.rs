@@ -1,11 +1,14 @@
-//! What a sender asks of one message beside its text (spec 2.1): flash, a confirmation, how long it is
-//! good for, data in the place of the text, TP-PID and TP-DCS.
+//! What a sender asks of one message beside its text (spec 2.1): flash, a confirmation, when it is to be
+//! sent and how long it is good for, how many segments it may take, who carries it and who is shown, where
+//! answers go, data in the place of the text, TP-PID and TP-DCS.
 //!
 //! The doors hand over names and values as they were written ([`Wishes::set`]); whatever is wrong is an
 //! error that names the parameter and says what to write instead. Nothing is ignored. Who may wish for
 //! what is not decided here.
 
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -24,6 +27,19 @@ pub const MIN_VALIDITY: Duration = Duration::from_mins(5);
 
 /// The longest.
 pub const MAX_VALIDITY: Duration = Duration::from_hours(63 * 7 * 24);
+
+/// No message is kept for longer before it is sent: who pays, for whom and how much was decided when it
+/// was taken.
+pub const MAX_AHEAD: Duration = Duration::from_hours(31 * 24);
+
+/// A time that has passed by no more than this means "now": a mail may wait on its way to us.
+const MAX_PAST: SignedDuration = SignedDuration::from_hours(1);
+
+/// The longest value that is kept: an address (RFC 5321 §4.5.3.1).
+const MAX_VALUE: usize = 320;
+
+/// More segments no message has.
+pub const MAX_SEGMENTS: u8 = 128;
 
 /// What a sender asks. The default is an ordinary message.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +60,38 @@ pub struct Wishes {
     pub dcs: Option<u8>,
     /// Which alphabet the text gets.
     pub coding: Coding,
+    /// At most so many segments, 1 to [`MAX_SEGMENTS`].
+    pub max_segments: Option<u8>,
+    /// Through this gateway.
+    pub gateway: Option<String>,
+    /// Shown as its sender.
+    pub sender: Option<String>,
+    /// Whose the answers are: an address.
+    pub reply: Option<String>,
+    /// Send it then.
+    pub at: Option<When>,
+    /// Before or after others.
+    pub priority: Option<Priority>,
+}
+
+/// When to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At that time.
+    At(Timestamp),
+    /// So long after it was taken.
+    After(Duration),
+}
+
+/// Which goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// After all others, as bulk mail.
+    Low,
+    /// As the account's class says.
+    Normal,
+    /// Before others of its class.
+    High,
 }
 
 /// How a text writes octets. White space in it does not count.
@@ -104,6 +152,25 @@ impl Wishes {
                 _ => return Err(wrong("confirm", value, "write 1, or leave it out")),
             },
             "validity" => self.validity = Some(validity(value)?),
+            "maxmsgs" => {
+                let is_whole = value.bytes().all(|b| b.is_ascii_digit());
+                let number = value.parse().ok().filter(|_| is_whole);
+                let number = number.filter(|n| (1..=MAX_SEGMENTS).contains(n));
+                let what = || wrong("maxmsgs", value, "write 1 to 128");
+                self.max_segments = Some(number.ok_or_else(what)?);
+            }
+            "id" => self.gateway = Some(short("id", value, "write the id of a gateway")?),
+            "sender" => self.sender = Some(short("sender", value, "write one of your sender ids")?),
+            "reply" => self.reply = Some(short("reply", value, "write one of your addresses")?),
+            "at" => self.at = Some(when(value)?),
+            "priority" => {
+                self.priority = Some(match value {
+                    "low" => Priority::Low,
+                    "normal" => Priority::Normal,
+                    "high" => Priority::High,
+                    _ => return Err(wrong("priority", value, "write low, normal or high")),
+                })
+            }
             "binary" => match value {
                 "1" | "base64" => self.binary = Some(Octets::Base64),
                 "hex" | "1;hex" => self.binary = Some(Octets::Hex),
@@ -166,6 +233,52 @@ impl Wishes {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// The first of the parameters by which an SMS may talk to a phone or its SIM rather than to a person,
+    /// if there is one (threats T12).
+    pub fn special(&self) -> Option<&'static str> {
+        let there = [
+            ("binary", self.binary.is_some()),
+            ("udh", !self.udh.is_empty()),
+            ("pid", self.pid.is_some()),
+            ("dcs", self.dcs.is_some()),
+            // TS 23.038 §4: to the SIM.
+            ("class", self.class == Some(2)),
+        ];
+        there.iter().find(|(_, is)| *is).map(|(name, _)| *name)
+    }
+
+    /// The DCS is one of a text for a person: not to the SIM, no indication of messages that wait.
+    pub fn is_plain(&self) -> bool {
+        self.dcs.map(Dcs).is_none_or(|dcs| {
+            let is_text = dcs.encoding() != Encoding::Binary && dcs.class() != Some(2);
+            is_text && dcs.waiting().is_none() && !dcs.reserved()
+        })
+    }
+
+    /// When it is to be sent, if not now.
+    pub fn due(&self, now: Timestamp) -> Result<Option<Timestamp>, WishError> {
+        let late = |shown: String| {
+            let days = MAX_AHEAD.as_secs() / 86_400;
+            let what = format!("nothing is kept for longer than {days} days before it is sent");
+            wrong("at", &shown, what)
+        };
+        let at = match self.at {
+            None => return Ok(None),
+            Some(When::At(at)) => at,
+            Some(When::After(wait)) => match now.checked_add(wait) {
+                Ok(at) => at,
+                Err(_) => return Err(late(format!("+{}s", wait.as_secs()))),
+            },
+        };
+        if at < now.saturating_sub(MAX_PAST).unwrap_or(Timestamp::MIN) {
+            return Err(wrong("at", &at.to_string(), "this time has passed"));
+        }
+        if at > now.saturating_add(MAX_AHEAD).unwrap_or(Timestamp::MAX) {
+            return Err(late(at.to_string()));
+        }
+        Ok(Some(at).filter(|at| *at > now))
     }
 
     /// The data, when the text is data.
@@ -272,32 +385,45 @@ fn octet(name: &'static str, value: &str) -> Result<u8, WishError> {
     read.ok_or_else(|| wrong(name, value, "write 0 to 255, or 0x00 to 0xFF"))
 }
 
-/// `30m`, `6h`, `2d`.
-fn validity(value: &str) -> Result<Duration, WishError> {
-    const WRITE: &str = "write a time such as 30m, 6h or 2d";
-    let unit = match value.chars().last() {
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 24 * 3600,
-        _ => return Err(wrong("validity", value, WRITE)),
+/// A word that is looked up elsewhere.
+fn short(name: &'static str, value: &str, what: &str) -> Result<String, WishError> {
+    let fits = !value.is_empty() && value.len() <= MAX_VALUE && !value.contains(char::is_control);
+    fits.then(|| value.to_owned())
+        .ok_or_else(|| wrong(name, value, what))
+}
+
+/// `30m`, `6h`, `2d`; `None`: it is none, or longer than anybody lives.
+fn duration(value: &str) -> Option<Duration> {
+    let unit = match value.chars().last()? {
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return None,
     };
     let digits = &value[..value.len() - 1];
     let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let number = digits.parse::<u64>().ok().filter(|_| whole);
-    let number = number.ok_or_else(|| wrong("validity", value, WRITE))?;
-    let wanted = number.checked_mul(unit).map(Duration::from_secs);
-    match wanted {
-        Some(wanted) if wanted < MIN_VALIDITY => {
-            let what = "networks know nothing shorter than 5m";
-            Err(wrong("validity", value, what))
-        }
-        Some(wanted) if wanted <= MAX_VALIDITY => Ok(wanted),
-        _ => Err(wrong(
-            "validity",
-            value,
-            "networks know nothing longer than 441d",
-        )),
-    }
+    let number = whole.then(|| digits.parse::<u64>().unwrap_or(u64::MAX))?;
+    Some(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+fn validity(value: &str) -> Result<Duration, WishError> {
+    let what = match duration(value) {
+        None => "write a time such as 30m, 6h or 2d",
+        Some(wanted) if wanted < MIN_VALIDITY => "networks know nothing shorter than 5m",
+        Some(wanted) if wanted <= MAX_VALIDITY => return Ok(wanted),
+        Some(_) => "networks know nothing longer than 441d",
+    };
+    Err(wrong("validity", value, what))
+}
+
+/// `2026-12-24T18:00:00+01:00`, `+2h`.
+fn when(value: &str) -> Result<When, WishError> {
+    let read = match value.strip_prefix('+') {
+        Some(wait) => duration(wait).map(When::After),
+        None => value.parse().ok().map(When::At),
+    };
+    let what = "write a time such as +2h or 2026-12-24T18:00:00+01:00";
+    read.ok_or_else(|| wrong("at", value, what))
 }
 
 /// What people are shown of a message in the place of its text: the text, or what its data are.
@@ -324,238 +450,4 @@ pub fn sentences(message: &Message) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn wishes(pairs: &str) -> Result<Wishes, String> {
-        let mut wishes = Wishes::default();
-        for pair in pairs.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').expect("a pair");
-            assert!(
-                wishes.set(name, value).map_err(|e| e.to_string())?,
-                "{name}"
-            );
-        }
-        wishes.check().map_err(|e| e.to_string())?;
-        Ok(wishes)
-    }
-
-    #[track_caller]
-    fn check(pairs: &str, expected: Wishes) {
-        assert_eq!(wishes(pairs), Ok(expected), "{pairs}");
-    }
-
-    #[test]
-    fn what_may_be_asked() {
-        let none = Wishes::default;
-        check("", none());
-        check("flash=0&confirm=0&binary=0", none());
-        check(
-            "flash=1",
-            Wishes {
-                class: Some(0),
-                ..none()
-            },
-        );
-        check(
-            "class=2",
-            Wishes {
-                class: Some(2),
-                ..none()
-            },
-        );
-        check(
-            "confirm=1",
-            Wishes {
-                confirm: true,
-                ..none()
-            },
-        );
-        let six = Some(Duration::from_hours(6));
-        check(
-            "validity=6h",
-            Wishes {
-                validity: six,
-                ..none()
-            },
-        );
-        let day = Some(Duration::from_hours(24));
-        check(
-            "validity=1d",
-            Wishes {
-                validity: day,
-                ..none()
-            },
-        );
-        check(
-            "pid=65",
-            Wishes {
-                pid: Some(0x41),
-                ..none()
-            },
-        );
-        check(
-            "coding=ucs2",
-            Wishes {
-                coding: Coding::Ucs2,
-                ..none()
-            },
-        );
-        check("coding=auto", none());
-        check(
-            "pid=0x41&dcs=0xc8",
-            Wishes {
-                pid: Some(0x41),
-                dcs: Some(0xC8),
-                ..none()
-            },
-        );
-        check(
-            "binary=1&udh=0605040b8423f0&dcs=0xF5",
-            Wishes {
-                binary: Some(Octets::Base64),
-                udh: vec![6, 5, 4, 0x0B, 0x84, 0x23, 0xF0],
-                dcs: Some(0xF5),
-                ..none()
-            },
-        );
-        check(
-            "binary=1;hex",
-            Wishes {
-                binary: Some(Octets::Hex),
-                ..none()
-            },
-        );
-        assert_eq!(none().set("token", "x"), Ok(false));
-    }
-
-    #[track_caller]
-    fn refused(pairs: &str, expected: &str) {
-        assert_eq!(wishes(pairs), Err(expected.to_owned()), "{pairs}");
-    }
-
-    #[test]
-    fn what_may_not() {
-        refused("flash=yes", "flash=yes: write 1, or leave it out");
-        refused(
-            "class=4",
-            "class=4: write 0 (flash), 1 (phone), 2 (SIM) or 3 (attached device)",
-        );
-        refused("confirm=", "confirm=: write 1, or leave it out");
-        for value in ["6", "h", "6 h", "-1h", "6H", "1h30m"] {
-            let text = format!("validity={value}: write a time such as 30m, 6h or 2d");
-            refused(&format!("validity={value}"), &text);
-        }
-        refused(
-            "validity=4m",
-            "validity=4m: networks know nothing shorter than 5m",
-        );
-        let long = "networks know nothing longer than 441d";
-        refused("validity=442d", &format!("validity=442d: {long}"));
-        refused(
-            "validity=99999999999999999d",
-            &format!("validity=99999999999999999d: {long}"),
-        );
-        refused(
-            "binary=yes",
-            "binary=yes: write 1 for a text in base64, hex for one in hex",
-        );
-        refused("udh=0x05", "udh=0x05: character 2 is 'x', not a hex digit");
-        refused(
-            "udh=050",
-            "udh=050: 3 hex digits; octets have two each, so one is missing or too many",
-        );
-        for (name, value) in [
-            ("pid", "256"),
-            ("dcs", "0x100"),
-            ("pid", "-1"),
-            ("dcs", "F5"),
-        ] {
-            let pair = format!("{name}={value}");
-            refused(&pair, &format!("{pair}: write 0 to 255, or 0x00 to 0xFF"));
-        }
-        refused(
-            "udh=0605040B8423F0",
-            "udh goes with binary: a text has no user data header of its own",
-        );
-        refused(
-            "dcs=4",
-            "dcs=0x04: is for 8-bit data, which go with binary; for a text write 0x00 or 0x08, or \
-             leave dcs out",
-        );
-        refused(
-            "dcs=0&binary=1",
-            "dcs=0x00: is for text; for binary write 0x04, 0xF5, or leave dcs out",
-        );
-        refused(
-            "dcs=0x20",
-            "dcs=0x20: is for compressed SMS, which nothing reads; clear bit 5",
-        );
-        refused("coding=utf8", "coding=utf8: write auto, gsm7 or ucs2");
-        refused(
-            "coding=ucs2&dcs=8",
-            "coding goes with a text whose DCS is left open: leave coding out",
-        );
-        refused(
-            "dcs=0x10&flash=1",
-            "dcs holds the class too: leave flash and class out, or dcs",
-        );
-    }
-
-    #[track_caller]
-    fn check_data(written: Octets, text: &str, expected: Result<&[u8], &str>) {
-        let read = written.read(text);
-        let expected = expected.map(<[u8]>::to_vec).map_err(str::to_owned);
-        assert_eq!(read, expected, "{text}");
-    }
-
-    #[test]
-    fn data_in_texts() {
-        use Octets::{Base64, Hex};
-        check_data(Hex, "01 ff\r\n7F", Ok(&[1, 0xFF, 0x7F]));
-        check_data(Hex, "", Ok(&[]));
-        check_data(
-            Hex,
-            "01g0",
-            Err("the data: character 3 is 'g', not a hex digit"),
-        );
-        check_data(Base64, "AQ//", Ok(&[1, 0x0F, 0xFF]));
-        check_data(Base64, "AQ8=\n", Ok(&[1, 0x0F]));
-        check_data(Base64, "AQ8", Ok(&[1, 0x0F]));
-        check_data(
-            Base64,
-            "AQ-8",
-            Err("the data are not base64: character 3 is not of it"),
-        );
-        check_data(
-            Base64,
-            "A",
-            Err("the data are not base64: the end is missing"),
-        );
-        let long = "00".repeat(MAX_DATA + 1);
-        check_data(Hex, &long, Err("the data are longer than 17920 octets"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_value_is_read_or_refused(name in "flash|class|confirm|validity|binary|udh|pid|dcs|coding", value: String) {
-            let mut wishes = Wishes::default();
-            let _ = wishes.set(&name, &value);
-            let _ = wishes.check();
-        }
-
-        #[test]
-        fn any_text_is_data_or_refused(text: String) {
-            let _ = (Octets::Hex.read(&text), Octets::Base64.read(&text));
-        }
-
-        #[test]
-        fn data_come_back(data: Vec<u8>) {
-            let text = base64::engine::general_purpose::STANDARD.encode(&data);
-            prop_assert_eq!(Octets::Base64.read(&text), Ok(data.clone()));
-            prop_assert_eq!(Octets::Hex.read(&hex(&data)), Ok(data));
-        }
-    }
-}
+mod tests;

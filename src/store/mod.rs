@@ -10,6 +10,7 @@
 //! the disk.
 //! MAY NOT: know gateways, mail or the network; answer from what is not yet durable.
 
+pub mod phonebook;
 pub mod sled;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,12 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::phonebook::Phonebook;
 use crate::sms::{
     Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt, Shifts,
 };
+
+pub use crate::access::token::{Token, TokenId};
 
 /// An outbound message, from the mail that brought it to its last word.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +38,8 @@ pub struct Message {
     pub origin: Origin,
     /// Who pays: the address of a user, or a login.
     pub account: String,
+    /// Whose the answers are, if not that account's address.
+    pub reply_to: Option<String>,
     /// What it was charged, and to which month.
     pub charge: Option<Charge>,
     /// Where it goes.
@@ -58,6 +64,8 @@ pub struct Message {
     pub confirm: bool,
     /// Its urgency.
     pub class: Class,
+    /// It goes before others of its class.
+    pub high: bool,
     /// The sender id asked for, if any.
     pub sender_id: Option<String>,
     /// The gateways a rule pinned it to, best first; empty: all.
@@ -75,6 +83,8 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// Attempts that count (throttling does not).
     pub attempts: u32,
+    /// When its sender wants it sent; until then it holds up no other.
+    pub not_before: Option<Timestamp>,
     /// Not before.
     pub next_attempt: Timestamp,
     /// Not after.
@@ -99,8 +109,10 @@ pub struct Origin {
     pub message_id: Option<String>,
     /// Its subject.
     pub subject: String,
-    /// Where reports go; `None`: nowhere (null sender, list).
+    /// Where reports go; `None`: nowhere (null sender).
     pub report_to: Option<String>,
+    /// The token in its address that pays for it.
+    pub token: Option<TokenId>,
 }
 
 /// Where a message stands (spec 7.2). Every state has one owner: `Queued` and `Sending` the
@@ -530,6 +542,12 @@ pub enum StoreError {
     /// Somebody changed it first; read it again.
     #[error("message {0} was changed meanwhile")]
     Conflict(MessageId),
+    /// Somebody changed this listing of the phonebook first; read it again. Nothing was stored.
+    #[error("{0} was changed meanwhile in the phonebook")]
+    Changed(String),
+    /// More mails than may wait for the number of this address; nothing was stored.
+    #[error("too many mails wait for the number of {0}")]
+    Crowded(String),
     /// The account's month has no room for it; nothing was stored.
     #[error("{account} has used {used} of {limit} segments in {month}")]
     OverLimit {
@@ -542,11 +560,14 @@ pub enum StoreError {
         /// How many there are.
         limit: u32,
     },
+    /// The token that was to pay was revoked, has expired or is used up; nothing was stored.
+    #[error("token {0} pays for nothing any more")]
+    TokenOver(TokenId),
 }
 
 /// The verbs. See the module's contract.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Phonebook + Send + Sync + 'static {
     /// Takes new messages and mails, charges and keys with them: all or nothing. The answers are in
     /// the order of `messages`.
     async fn put(
@@ -690,6 +711,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Notes that instead of what was noted before.
     async fn write_note(&self, about: &str, note: Note) -> Result<(), StoreError>;
+
+    /// Keeps a token; `false`: there is one of that name.
+    async fn add_token(&self, token: Token) -> Result<bool, StoreError>;
+
+    /// The token with this digest. A message that bears its id in [`Origin::token`] is taken only while it
+    /// is good, and counted with it.
+    async fn token(&self, digest: [u8; 32]) -> Result<Option<Token>, StoreError>;
+
+    /// All tokens, in the order of their names.
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// Forgets a token; `None`: there is none.
+    async fn revoke_token(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
 
     /// How much there is.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -1,59 +1,42 @@
 //! Who may see the pages: admins with a password, or, as long as none is configured, this machine.
 //!
-//! Passwords are Argon2 hashes, checked at most two at a time because each takes memory and time on
-//! purpose; a wrong one is answered slowly, and as slowly for a name that nobody has. There is no
-//! default account (threats T53).
+//! Passwords are Argon2 hashes ([`passwords`]); a wrong one is answered slowly, and as slowly for a name that
+//! nobody has. There is no default account (threats T53).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::App;
+use crate::access::stand_ins::StandIns;
+use crate::outbound::credentials::passwords::{self, Passwords, Workers};
 use crate::secret::Secret;
 use crate::world::World;
-
-/// Two at some 20 MB each.
-const AT_A_TIME: usize = 2;
-
-/// Who waits longer for their turn is one of too many.
-const TURN: Duration = Duration::from_secs(5);
 
 /// A guess takes at least that long.
 const FAILED: Duration = Duration::from_secs(1);
 
-/// A browser sends the password with each request; Argon2 runs once in that time.
-const REMEMBERED: Duration = Duration::from_secs(600);
-
 /// How a name and a password are asked for (RFC 7617).
 pub(super) const REALM: &str = r#"Basic realm="sms-milter", charset="UTF-8""#;
 
-/// More right passwords than that are not remembered: there are few admins.
-const MAX_REMEMBERED: usize = 64;
-
 const LOCAL_ONLY: &str = "This page is open to this machine only, at http://localhost or \
 http://127.0.0.1, until a password is configured.\nTo open it to others, write\n\n  web:\n    \
-admins: { NAME: \"$argon2id$…\" }\n\ninto the configuration (hash: echo -n PASSWORD | argon2 SALT -id -e).\n";
+admins: { NAME: \"$argon2id$…\" }\n\ninto the configuration (hash: sms-milter users hash).\n";
 
 /// Checks who asks.
 pub(super) struct Login {
-    admins: Arc<BTreeMap<String, String>>,
-    turns: Arc<Semaphore>,
-    /// Digests of name and password that were right, and until when.
-    remembered: Mutex<HashMap<[u8; 32], Instant>>,
-    /// Makes the digests useless elsewhere.
-    key: [u8; 32],
+    /// Name to hash.
+    known: Arc<BTreeMap<String, String>>,
+    stand_ins: StandIns,
+    passwords: Passwords,
 }
 
 pub(super) enum Verdict {
@@ -96,19 +79,21 @@ pub(super) async fn require(
 }
 
 impl Login {
-    pub(super) fn new(admins: BTreeMap<String, String>, world: &World) -> Self {
-        let mut key = [0; 32];
-        world.random.fill(&mut key);
+    pub(super) fn new(
+        known: BTreeMap<String, String>,
+        workers: &Arc<Workers>,
+        world: &World,
+    ) -> Self {
+        let hashes = known.values().map(String::as_str);
         Self {
-            admins: Arc::new(admins),
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
-            remembered: Mutex::default(),
-            key,
+            stand_ins: StandIns::of(hashes),
+            passwords: Passwords::new(Arc::clone(workers), world),
+            known: Arc::new(known),
         }
     }
 
     async fn verdict(&self, peer: IpAddr, headers: &HeaderMap) -> Verdict {
-        if self.admins.is_empty() {
+        if self.known.is_empty() {
             return match is_this_machine(peer, headers) {
                 true => Verdict::Welcome,
                 false => Verdict::NotHere,
@@ -122,71 +107,17 @@ impl Login {
 
     /// Whether this is one of them.
     pub(super) async fn check(&self, name: String, password: Secret) -> Verdict {
-        let digest = self.digest(&name, &password);
-        if self.remembers(&digest) {
-            return Verdict::Welcome;
-        }
-        let turn = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned());
-        let Ok(Ok(turn)) = turn.await else {
-            return Verdict::Busy;
-        };
-        let admins = Arc::clone(&self.admins);
-        // Who hangs up stops waiting, not the work: so the work has the turn.
-        let right = tokio::task::spawn_blocking(move || {
-            let right = verify(&admins, &name, &password);
-            drop(turn);
-            right
-        });
-        let right = right.await.unwrap_or(false);
-        if right {
-            self.remember(digest);
-            return Verdict::Welcome;
-        }
-        tokio::time::sleep(FAILED).await;
-        Verdict::Who
-    }
-
-    fn digest(&self, name: &str, password: &Secret) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.key);
-        hash.update(name.len().to_be_bytes());
-        hash.update(name);
-        hash.update(password.expose());
-        hash.finalize().into()
-    }
-
-    fn remembers(&self, digest: &[u8; 32]) -> bool {
-        let remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remembered
-            .get(digest)
-            .is_some_and(|until| Instant::now() < *until)
-    }
-
-    fn remember(&self, digest: [u8; 32]) {
-        let now = Instant::now();
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remembered.retain(|_, until| now < *until);
-        if remembered.len() < MAX_REMEMBERED {
-            remembered.insert(digest, now + REMEMBERED);
+        let hash = self.known.get(&name).map(String::as_str);
+        let checked = self.passwords.check(&name, hash, &self.stand_ins, password);
+        match checked.await {
+            passwords::Verdict::Right => Verdict::Welcome,
+            passwords::Verdict::Busy => Verdict::Busy,
+            passwords::Verdict::Wrong => {
+                tokio::time::sleep(FAILED).await;
+                Verdict::Who
+            }
         }
     }
-}
-
-/// A name that nobody has costs what another's password costs.
-fn verify(admins: &BTreeMap<String, String>, name: &str, password: &Secret) -> bool {
-    let known = admins.get(name);
-    let hash = known.or_else(|| admins.values().next());
-    let Some(Ok(hash)) = hash.map(|hash| PasswordHash::new(hash)) else {
-        return false;
-    };
-    let right = Argon2::default().verify_password(password.expose().as_bytes(), &hash);
-    right.is_ok() && known.is_some()
 }
 
 /// Name and password (RFC 7617).
@@ -250,49 +181,5 @@ mod tests {
             &[("host", "localhost"), ("x-forwarded-for", "192.0.2.1")],
             false,
         );
-    }
-
-    /// A hash that takes no time; `kib` of memory.
-    fn hash(password: &[u8], kib: u32) -> String {
-        use argon2::password_hash::PasswordHasher;
-        let cheap = argon2::Params::new(kib, 1, 1, None).expect("parameters");
-        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
-        let hash = argon2.hash_password_with_salt(password, b"saltsalt");
-        hash.expect("hash").to_string()
-    }
-
-    #[tokio::test]
-    async fn who_hangs_up_does_not_free_a_turn() {
-        // Some tens of milliseconds each, in a debug build.
-        let admins = BTreeMap::from([("admin".to_owned(), hash(b"right", 32 * 1024))]);
-        let login = Login::new(admins, &World::real());
-        for n in 0..2 * AT_A_TIME {
-            let guess = login.check("admin".to_owned(), Secret::new(format!("wrong{n}")));
-            let hung_up = tokio::time::timeout(Duration::from_millis(1), guess).await;
-            assert!(hung_up.is_err());
-        }
-        assert_eq!(login.turns.available_permits(), 0);
-        let all = u32::try_from(AT_A_TIME).expect("few");
-        let work = login.turns.acquire_many(all);
-        assert!(tokio::time::timeout(TURN, work).await.is_ok(), "it ends");
-    }
-
-    #[test]
-    fn passwords() {
-        let admins = BTreeMap::from([("admin".to_owned(), hash(b"right", 8))]);
-        for (name, password, right) in [
-            ("admin", "right", true),
-            ("admin", "wrong", false),
-            ("nobody", "right", false),
-            ("", "", false),
-        ] {
-            assert_eq!(
-                verify(&admins, name, &Secret::new(password)),
-                right,
-                "{name}"
-            );
-        }
-        let broken = BTreeMap::from([("admin".to_owned(), "$argon2id$…".to_owned())]);
-        assert!(!verify(&broken, "admin", &Secret::new("")));
     }
 }

@@ -33,6 +33,7 @@ pub use serve::serve;
 use crate::access::Network;
 use crate::gateway::Events;
 use crate::gateway::simulated::Simulated;
+use crate::outbound::credentials::passwords::Workers;
 use crate::world::World;
 use login::Login;
 
@@ -62,6 +63,8 @@ pub struct WebState {
     pub ready: Ready,
     /// Time and randomness.
     pub world: World,
+    /// The threads that hash passwords.
+    pub workers: Arc<Workers>,
 }
 
 /// What the handlers share.
@@ -78,8 +81,8 @@ type App = State<Arc<Shared>>;
 pub fn router(mut state: WebState) -> Router {
     let classic = state.compat_icewarp;
     let shared = Arc::new(Shared {
-        login: Login::new(state.admins.clone(), &state.world),
-        users: sms::Users::new(state.sms.as_ref(), &state.world),
+        login: Login::new(state.admins.clone(), &state.workers, &state.world),
+        users: sms::Users::new(state.sms.as_ref(), &state.workers, &state.world),
         doors: hooks::Doors::new(
             std::mem::take(&mut state.hooks),
             std::mem::take(&mut state.trusted_proxies),

@@ -24,6 +24,7 @@ use jiff::SignedDuration;
 use reqwest::{Response, StatusCode, Url};
 
 use crate::gateway::http::resolver;
+use crate::live::Live;
 use crate::mail::inject::{Answer, Post};
 use crate::secret::Secret;
 use crate::wire::push::Push;
@@ -68,15 +69,30 @@ pub enum Form {
     Kannel,
 }
 
-/// The programs, by account.
+/// The programs, by account. A reload exchanges them.
 pub struct Programs {
-    all: HashMap<String, (Program, reqwest::Client)>,
+    all: Live<Clients>,
     world: World,
 }
+
+type Clients = HashMap<String, (Program, reqwest::Client)>;
 
 impl Programs {
     /// Connects to nothing yet.
     pub fn new(programs: HashMap<String, Program>, world: World) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            all: Live::new(Self::clients(programs)?),
+            world,
+        })
+    }
+
+    /// From now on these.
+    pub fn set(&self, programs: HashMap<String, Program>) -> Result<(), reqwest::Error> {
+        self.all.set(Self::clients(programs)?);
+        Ok(())
+    }
+
+    fn clients(programs: HashMap<String, Program>) -> Result<Clients, reqwest::Error> {
         // Once a process; whoever comes second finds it done.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = |program: &Program| {
@@ -95,8 +111,7 @@ impl Programs {
             let client = client(&program)?;
             Ok((account, (program, client)))
         });
-        let all = all.collect::<Result<_, reqwest::Error>>()?;
-        Ok(Self { all, world })
+        all.collect()
     }
 
     /// What Kannel means (its `generic` centre).
@@ -122,7 +137,8 @@ impl Programs {
 #[async_trait]
 impl Post for Programs {
     async fn post(&self, account: &str, push: &[u8]) -> Answer {
-        let Some((program, client)) = self.all.get(account) else {
+        let all = self.all.get();
+        let Some((program, client)) = all.get(account) else {
             return Answer::Refused("users: this account has no post any more".to_owned());
         };
         let Some(read) = Push::from_json(push) else {

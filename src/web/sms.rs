@@ -27,7 +27,7 @@
 mod circle;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -43,12 +43,15 @@ use sha2::{Digest, Sha256};
 
 use super::login::{self, Login, REALM, Verdict};
 use super::{App, Shared};
+use crate::live::Live;
 use crate::mail::Reply;
 use crate::outbound::Outbound;
+use crate::outbound::admit::Asker;
+use crate::outbound::credentials::passwords::Workers;
 use crate::outbound::manage::Order;
 use crate::outbound::wishes::Wishes;
 use crate::secret::Secret;
-use crate::sms::{Number, Region};
+use crate::sms::Number;
 use crate::store::{Dedupe, Message, Taken};
 use crate::wire::pdu::hex;
 use crate::world::World;
@@ -84,11 +87,9 @@ const READ: [&str; 10] = [
 #[derive(Clone)]
 pub struct Door {
     /// Who may use it.
-    pub accounts: Accounts,
+    pub accounts: Live<Accounts>,
     /// Takes what they send.
     pub outbound: Arc<Outbound>,
-    /// How national numbers are read.
-    pub region: Region,
 }
 
 /// Who may use the door.
@@ -104,29 +105,51 @@ pub struct Accounts {
 
 /// The accounts, with what was learnt of their passwords and what they sent.
 pub(super) struct Users {
-    accounts: Accounts,
-    login: Login,
+    accounts: Live<Accounts>,
+    workers: Arc<Workers>,
+    world: World,
+    /// What was made of the accounts of then.
+    made: Mutex<Option<(Arc<Accounts>, Arc<Login>)>>,
     circles: Circles,
 }
 
 impl Users {
-    pub(super) fn new(door: Option<&Door>, world: &World) -> Self {
-        let accounts = door.map_or_else(Accounts::default, |door| door.accounts.clone());
-        let login = Login::new(accounts.hashes.clone(), world);
+    pub(super) fn new(door: Option<&Door>, workers: &Arc<Workers>, world: &World) -> Self {
         Self {
-            accounts,
-            login,
+            accounts: door.map(|door| door.accounts.clone()).unwrap_or_default(),
+            workers: workers.clone(),
+            world: world.clone(),
+            made: Mutex::default(),
             circles: Circles::default(),
         }
     }
 
+    /// The present accounts. With new ones nothing is remembered of passwords that were right.
+    fn present(&self) -> (Arc<Accounts>, Arc<Login>) {
+        let accounts = self.accounts.get();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some((then, login)) if Arc::ptr_eq(then, &accounts) => (accounts, Arc::clone(login)),
+            _ => {
+                let login = Arc::new(Login::new(
+                    accounts.hashes.clone(),
+                    &self.workers,
+                    &self.world,
+                ));
+                *made = Some((Arc::clone(&accounts), Arc::clone(&login)));
+                (accounts, login)
+            }
+        }
+    }
+
     /// The account of a name and password.
-    async fn account(&self, name: &str, password: Secret) -> Result<&str, Refused> {
-        let known = self.accounts.names.get(&name.to_lowercase());
-        let account = known.map_or(name, String::as_str);
+    async fn account(&self, name: &str, password: Secret) -> Result<String, Refused> {
+        let (accounts, login) = self.present();
+        let known = accounts.names.get(&name.to_lowercase()).cloned();
+        let account = known.clone().unwrap_or_else(|| name.to_owned());
         // A name that nobody has takes as long.
-        match self.login.check(account.to_owned(), password).await {
-            Verdict::Welcome => known.map(String::as_str).ok_or(Refused::Who),
+        match login.check(account, password).await {
+            Verdict::Welcome => known.ok_or(Refused::Who),
             Verdict::Busy => Err(Refused::Busy),
             Verdict::Who | Verdict::NotHere => Err(Refused::Who),
         }
@@ -202,7 +225,7 @@ pub(super) async fn submit(
     let door = shared.state.sms.as_ref().ok_or(Refused::Closed)?;
     let body = read(body).await?;
     let fields = Fields::read(query.unwrap_or_default().as_bytes(), &headers, &body)?;
-    let account = shown(&shared.users, &headers, &fields).await?;
+    let account = &shown(&shared.users, &headers, &fields).await?;
     fields.check()?;
     let data = data(&fields)?;
     let order = order(&shared, door, account, &headers, &fields, &data)?;
@@ -320,11 +343,7 @@ fn is_same(a: &Message, b: &Message) -> bool {
 }
 
 /// Who asks.
-async fn shown<'a>(
-    users: &'a Users,
-    headers: &HeaderMap,
-    fields: &Fields,
-) -> Result<&'a str, Refused> {
+async fn shown(users: &Users, headers: &HeaderMap, fields: &Fields) -> Result<String, Refused> {
     let (name, password) = match login::basic(headers) {
         Some(pair) => pair,
         None => {
@@ -447,10 +466,11 @@ fn order<'a>(
     }
     let number = fields.get("number")?;
     let number = number.ok_or_else(|| field("number", "missing"))?;
-    let number = Number::parse(number.trim(), door.region);
+    let number = Number::parse(number.trim(), door.outbound.planner().region());
     let number = number.map_err(|error| field("number", error))?;
     if let Some(sender) = fields.get("sender")? {
-        let ids = door.accounts.sender_ids.get(account);
+        let accounts = door.accounts.get();
+        let ids = accounts.sender_ids.get(account);
         // The first is what the phone shows; without one it shows the gateway's number.
         if ids
             .and_then(|ids| ids.first())
@@ -471,7 +491,7 @@ fn order<'a>(
     Ok(Order {
         account,
         number,
-        region: door.region,
+        region: door.outbound.planner().region(),
         text: &said.text,
         wishes: said.wishes.clone(),
         name: msgid.map(str::to_owned),
@@ -479,7 +499,7 @@ fn order<'a>(
             key: key(account, id),
             until,
         }),
-        whole: true,
+        asker: Asker::Program,
     })
 }
 

@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a longer path wins over a shorter one.
-const LAYERS: [(&str, u8); 21] = [
+const LAYERS: [(&str, u8); 23] = [
     ("sms", 0),
     ("world", 0),
     ("secret", 0),
+    ("live", 0),
     ("wire", 1),
     ("mail", 1),
     ("rules", 1),
     ("access", 1),
     ("route", 1),
+    ("phonebook", 1),
     ("mail::inject", 2),
     ("store", 2),
     ("gateway", 2),

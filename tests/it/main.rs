@@ -1,10 +1,12 @@
 //! Every test that is not beside its code: one binary, so that it links once.
 
+mod addresses;
 mod binary;
 mod chain;
 mod chat;
 mod check;
 mod config;
+mod credentials;
 mod dispatch;
 mod explain;
 mod faults;
@@ -22,10 +24,13 @@ mod modem;
 mod modem_command;
 mod modem_line;
 mod mta;
+mod parameters;
 mod path;
 mod pdu_peers;
+mod people;
 mod presets;
 mod receipts;
+mod reload;
 mod sharing;
 mod sim;
 mod store;

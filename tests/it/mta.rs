@@ -116,7 +116,7 @@ fn refusals(kind: Kind) {
         ("12@sms.example.com", "550 5.1.1"),
         ("nobody@sms.example.com", "550 5.1.1"),
         ("sms:ann@example.com", "550 5.1.1"),
-        ("\"sms:+15551234567?maxmsgs=3\"@example.com", "550 5.1.3"),
+        ("\"sms:+15551234567?color=red\"@example.com", "550 5.1.3"),
         ("+19002345678@sms.example.com", "550 5.7.1"),
     ] {
         let reply = alice.say(&format!("RCPT TO:<{rcpt}>"));

@@ -319,6 +319,7 @@ impl Web {
             compat_icewarp: false,
             public_url: Some(PUBLIC_URL.to_owned()),
             ready: Arc::new(|| Ok(())),
+            workers: sms_milter::outbound::credentials::passwords::Workers::new(),
             world,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");

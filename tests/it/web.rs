@@ -117,6 +117,7 @@ impl Web {
                 true => Err("the store is read-only".to_owned()),
                 false => Ok(()),
             }),
+            workers: sms_milter::outbound::credentials::passwords::Workers::new(),
             world,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");

@@ -64,6 +64,34 @@ pub(super) fn decode(mail: &RawMail) -> Result<Decoded, Unreadable> {
     })
 }
 
+/// Names (may be empty) and addresses of all To and Cc, decoded.
+pub(super) fn addressees(mail: &RawMail) -> Result<Vec<(String, String)>, Unreadable> {
+    let is_theirs =
+        |name: &[u8]| name.eq_ignore_ascii_case(b"To") || name.eq_ignore_ascii_case(b"Cc");
+    let mut all = Vec::new();
+    for (_, value) in mail.headers.iter().filter(|(name, _)| is_theirs(name)) {
+        let mut block = b"To: ".to_vec();
+        push_folded(&mut block, decode::guess(value).as_bytes());
+        block.extend_from_slice(b"\r\n\r\n");
+        all.extend(guarded(|| {
+            let message = MessageParser::default().parse_headers(&block);
+            let to = message.as_ref().and_then(|message| message.to());
+            let one = |to: &mail_parser::Addr<'_>| {
+                let name = one_line(to.name().unwrap_or_default());
+                let address = one_line(to.address()?);
+                // A quoted local part without <> is a name to mail-parser.
+                match address.strip_prefix('@') {
+                    Some(domain) => Some((String::new(), format!("{name}@{domain}"))),
+                    None => Some((name, address)),
+                }
+            };
+            let all = to.into_iter().flat_map(|to| to.iter());
+            all.filter_map(one).collect::<Vec<_>>()
+        })?);
+    }
+    Ok(all)
+}
+
 fn shorten(mut ids: Vec<String>) -> Vec<String> {
     if ids.len() > MAX_REFERENCES {
         ids.drain(1..=ids.len() - MAX_REFERENCES);
@@ -117,7 +145,7 @@ pub(super) fn is_own(mail: &RawMail) -> bool {
 }
 
 /// `List-*` (RFC 2369, RFC 2919) or `Precedence: bulk`, `list`, `junk`.
-pub(super) fn is_list(mail: &RawMail) -> bool {
+pub fn is_list(mail: &RawMail) -> bool {
     let is_list_field = |name: &[u8]| {
         name.get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"list-"))
@@ -127,6 +155,49 @@ pub(super) fn is_list(mail: &RawMail) -> bool {
             keyword(mail, "Precedence").as_str(),
             "bulk" | "list" | "junk"
         )
+}
+
+/// The header without the fields in which a password or a token of an address may stand, written in whatever
+/// way: for what we send, and to whomever (threats T23).
+pub fn without_secrets(mail: &RawMail) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let fields = mail.headers.iter();
+    let harmless = fields.filter(|(_, value)| !may_hold_secret(value));
+    harmless.cloned().collect()
+}
+
+fn may_hold_secret(value: &[u8]) -> bool {
+    let text = decode::guess(value);
+    let encoded = text.contains("=?").then(|| {
+        let mut field = b"Subject: ".to_vec();
+        push_folded(&mut field, text.as_bytes());
+        field.extend_from_slice(b"\r\n\r\n");
+        guarded(|| {
+            let parsed = MessageParser::default().parse_headers(&field);
+            parsed.and_then(|mail| mail.subject().map(str::to_owned))
+        })
+    });
+    names_secret(&text)
+        || match encoded {
+            None => false,
+            Some(Ok(decoded)) => decoded.is_some_and(|decoded| names_secret(&decoded)),
+            // Nobody knows what is in it.
+            Some(Err(_)) => true,
+        }
+}
+
+/// `pass=` or `token=`: folded, quoted, or with the `=` as URLs, xtext (RFC 3461 §4) and RFC 2045 write it.
+fn names_secret(text: &str) -> bool {
+    let is_said = |c: &char| !c.is_whitespace() && !matches!(c, '\\' | '"');
+    let said: String = text.chars().filter(is_said).collect();
+    let said = said.to_ascii_lowercase();
+    ["pass", "token"].iter().any(|name| {
+        said.match_indices(name).any(|(at, _)| {
+            let rest = &said[at + name.len()..];
+            ["=", "%3d", "+3d"]
+                .iter()
+                .any(|sign| rest.starts_with(sign))
+        })
+    })
 }
 
 /// RFC 2156 §2.3.1.3: `private`, and `company-confidential`, which means no less.
@@ -205,6 +276,70 @@ mod tests {
     }
 
     #[test]
+    fn whom_it_is_to() {
+        for (to, expected) in [
+            ("sms@example.com", "<sms@example.com>"),
+            (
+                "\"+15551234567\" <sms@example.com>",
+                "+15551234567<sms@example.com>",
+            ),
+            (
+                "+15551234567 <sms@example.com>",
+                "+15551234567<sms@example.com>",
+            ),
+            (
+                "+1 555 123-4567 <sms@example.com>",
+                "+1 555 123-4567<sms@example.com>",
+            ),
+            // Outlook.
+            (
+                "\"'+15551234567'\" <sms@example.com>",
+                "'+15551234567'<sms@example.com>",
+            ),
+            (
+                "'sms@example.com' <sms@example.com>",
+                "'sms@example.com'<sms@example.com>",
+            ),
+            // Thunderbird quotes what has specials.
+            (
+                "\"(555) 123-4567\" <sms@example.com>",
+                "(555) 123-4567<sms@example.com>",
+            ),
+            (
+                "=?UTF-8?Q?+1=C2=A0555=C2=A01234567?= <sms@example.com>",
+                "+1 555 1234567<sms@example.com>",
+            ),
+            (
+                "=?utf-8?B?KzE1NTUxMjM0NTY3?= <sms@example.com>",
+                "+15551234567<sms@example.com>",
+            ),
+            (
+                "sms@example.com (+15551234567)",
+                "+15551234567<sms@example.com>",
+            ),
+            (
+                "SMS: \"+15551234567\"\n <sms@example.com>, bob@example.com;",
+                "+15551234567<sms@example.com> <bob@example.com>",
+            ),
+            ("\"sms?flash=1\"@example.com", "<sms?flash=1@example.com>"),
+            (
+                "\"+15551234567\" <\"sms?flash=1\"@example.com>",
+                "+15551234567<\"sms?flash=1\"@example.com>",
+            ),
+        ] {
+            let read = addressees(&mail(&format!("To: {to}\n\n"))).expect("no panic");
+            let shown: Vec<_> = read.iter().map(|(n, a)| format!("{n}<{a}>")).collect();
+            assert_eq!(shown.join(" "), expected, "{to}");
+        }
+        let two = mail("To: a@b\ncc: c@d\nBcc: e@f\nTO: g@h\n\n");
+        let read = addressees(&two).expect("no panic");
+        assert_eq!(
+            read.iter().map(|(_, a)| a.as_str()).collect::<Vec<_>>(),
+            ["a@b", "c@d", "g@h"]
+        );
+    }
+
+    #[test]
     fn threads() {
         let ids: String = (0..80).map(|n| format!("<{n}@x>\n ")).collect();
         let found = decode(&mail(&format!(
@@ -261,6 +396,38 @@ mod tests {
         assert!(!is_list(&mail("Listen: x\nPrecedence: first\n\n")));
         assert!(is_own(&mail("x-sms-milter: 1\n\n")) && !is_own(&mail("X: 1\n\n")));
         assert!(is_private(&mail("Sensitivity: Private\n\n")));
+    }
+
+    #[test]
+    fn fields_with_secrets_are_left_out() {
+        for (value, stays) in [
+            (
+                "\"sms:+15551234567?user=ann&pass=hunter2\"@example.com",
+                false,
+            ),
+            ("+15551234567?TOKEN=abc@sms.example.com", false),
+            ("<sms:+1555?pa\r\n ss=hunter2@example.com>", false),
+            ("\"sms:+1555?p\\ass=hunter2\"@example.com", false),
+            (
+                "from x by y for <sms:+1555?user=a&pass=b@example.com>; today",
+                false,
+            ),
+            ("rfc822;sms:+2B1555?pass+3Dhunter2@example.com", false),
+            (
+                "=?utf-8?Q?sms:+1555=3Fpass=3Dhunter2?= <x@example.com>",
+                false,
+            ),
+            ("=?utf-8?B?cGFzcz1odW50ZXIy?= <x@example.com>", false),
+            ("spf=pass smtp.mailfrom=x", true),
+            ("ann@example.com", true),
+            ("=?utf-8?Q?J=C3=B6rg?= <j@example.com>", true),
+        ] {
+            let mail = RawMail {
+                headers: vec![(b"X".to_vec(), value.as_bytes().to_vec())],
+                ..RawMail::default()
+            };
+            assert_eq!(without_secrets(&mail).len() == 1, stays, "{value}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use regex::Regex;
 
+pub use headers::{is_list, without_secrets};
 pub use raw::RawMail;
 
 /// Octets of text that are read. The longest message, 128 segments, is 20 KiB.
@@ -265,6 +266,28 @@ pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable>
         attachments,
         notes,
     })
+}
+
+/// What the header says of a mail whose text is not asked for: there may be none.
+pub fn head(mail: &RawMail) -> Result<MailText, Unreadable> {
+    scan::parts(mail)?;
+    let head = headers::decode(mail)?;
+    Ok(MailText {
+        auto_submitted: headers::auto_submitted(mail),
+        own_loop: headers::is_own(mail),
+        list: headers::is_list(mail),
+        subject: head.subject,
+        from: head.from,
+        message_id: head.message_id,
+        references: head.references,
+        in_reply_to: head.in_reply_to,
+        ..MailText::default()
+    })
+}
+
+/// Names (may be empty) and addresses of To and Cc. For a mail that [`read`] has read: it has bounded it.
+pub fn addressees(mail: &RawMail) -> Result<Vec<(String, String)>, Unreadable> {
+    headers::addressees(mail)
 }
 
 /// What was written in the mail, without all that the settings cut.

@@ -3,9 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::access;
+use crate::access::credentials::Shown;
 use crate::gateway::OnUnknown;
+use crate::mail::Envelope;
+use crate::outbound::admit::{Judgement, Taken, original};
+use crate::outbound::known::Known;
 use crate::rules::Condition;
 use crate::sms::Region;
 
@@ -27,7 +33,7 @@ fn gateway(id: &str, rate: f64) -> Common {
     }
 }
 
-fn planner() -> Planner {
+pub(in crate::outbound) fn planner() -> Planner {
     let us = Region::parse("US").expect("US");
     let when = |field, pattern| Condition::pattern(field, pattern).expect("pattern");
     use crate::rules::Field;
@@ -44,6 +50,8 @@ fn planner() -> Planner {
         },
         access: Access::new(access::Settings {
             trusted_networks: vec![],
+            address_passwords: false,
+            certificate_issuers: vec![],
             timezone: jiff::tz::TimeZone::UTC,
             defaults: access::Policy {
                 max_segments: 2,
@@ -55,7 +63,7 @@ fn planner() -> Planner {
                 trust_sender: false,
             }),
             aliases: HashMap::new(),
-            users: vec![],
+            users: Default::default(),
             first_mail_domain: "example.com".into(),
         }),
         destinations: Destinations {
@@ -83,6 +91,8 @@ fn planner() -> Planner {
         languages: Languages::default(),
         on_overflow: Overflow::Cut,
         gateways: vec![gateway("dear", 0.1), gateway("cheap", 0.01)],
+        expire: Duration::from_hours(5 * 24),
+        phonebook_wait: jiff::SignedDuration::from_hours(3 * 24),
     }
 }
 
@@ -96,8 +106,18 @@ fn envelope(auth: Option<&str>) -> Envelope {
 
 fn admitted(planner: &Planner, rcpt: &str) -> Admitted {
     let now = Timestamp::UNIX_EPOCH;
-    match planner.judge(&envelope(Some("ann")), rcpt, &[], now) {
-        Judgement::Ours(Ok(admitted)) => *admitted,
+    match planner.judge(
+        &envelope(Some("ann")),
+        rcpt,
+        &[],
+        Shown::Nothing,
+        &Known::default(),
+        now,
+    ) {
+        Judgement::Ours(Ok(taken)) => match *taken {
+            Taken::Number(admitted) => admitted,
+            other => panic!("{other:?}"),
+        },
         other => panic!("{other:?}"),
     }
 }
@@ -148,9 +168,20 @@ fn recipients_are_judged() {
             daemon: daemon.map(Into::into),
             ..envelope(auth)
         };
-        let shown = match planner().judge(&envelope, rcpt, &[], Timestamp::UNIX_EPOCH) {
+        let shown = match planner().judge(
+            &envelope,
+            rcpt,
+            &[],
+            Shown::Nothing,
+            &Known::default(),
+            Timestamp::UNIX_EPOCH,
+        ) {
             Judgement::NotOurs => "mail".to_owned(),
-            Judgement::Ours(Ok(to)) => format!("{} for {}", to.number, to.payer.account),
+            Judgement::Ours(Ok(taken)) => match *taken {
+                Taken::Number(to) => format!("{} for {}", to.number, to.payer.account),
+                Taken::Account(to) => format!("{} for {}", to.account, to.payer.account),
+                other => panic!("{other:?}"),
+            },
             Judgement::Ours(Err(reply)) => reply.to_string(),
         };
         assert_eq!(shown, expected, "{auth:?} {daemon:?} {rcpt}");
@@ -460,4 +491,65 @@ fn a_repeat_is_known_by_what_the_client_wrote() {
     assert!(made_up.1);
     assert_eq!(made_up, key("Q2", Some("<2026.Q2@mta>"), "text"));
     assert_eq!(made_up, key("Q3", None, "text"));
+}
+
+#[test]
+fn wishes_bound_the_message() {
+    let check = |wishes: &str, text: &str, expected: &str| {
+        let mut planner = planner();
+        planner.rules.clear();
+        let mut to = admitted(&planner, "<+15551234567@sms.example.com>");
+        to.payer.policy.sender_ids = vec!["ACME".into(), "SHOP".into()];
+        for pair in wishes.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').expect("a pair");
+            to.wishes.set(name, value).expect("a wish");
+        }
+        let mail = MailText {
+            text: text.into(),
+            ..MailText::default()
+        };
+        let plan = planner.plan(&mail, &to).expect("a plan");
+        let shown = format!(
+            "{} {} {} {} {} {}",
+            plan.segments.len(),
+            if plan.cut { "cut" } else { "whole" },
+            plan.sender_id.as_deref().unwrap_or("-"),
+            plan.class.name(),
+            if plan.high { "high" } else { "usual" },
+            plan.gateways.join(","),
+        );
+        assert_eq!(shown, expected, "{wishes}");
+    };
+    let long = "word ".repeat(60);
+    check("", &long, "2 whole ACME normal usual dear,cheap");
+    check("maxmsgs=1", &long, "1 cut ACME normal usual dear,cheap");
+    check("maxmsgs=128", "x", "1 whole ACME normal usual dear,cheap");
+    check("sender=SHOP", "x", "1 whole SHOP normal usual dear,cheap");
+    check("priority=low", "x", "1 whole ACME bulk usual dear,cheap");
+    check(
+        "priority=normal",
+        "x",
+        "1 whole ACME normal usual dear,cheap",
+    );
+    check("priority=high", "x", "1 whole ACME normal high dear,cheap");
+    check("id=cheap", "x", "1 whole ACME normal usual cheap");
+}
+
+/// A rule that refuses stands above the gateway that somebody chose; one that chooses does not.
+#[test]
+fn a_chosen_gateway_and_the_rules() {
+    let planner = planner();
+    let mut to = admitted(&planner, "<+15557771234@sms.example.com>");
+    to.wishes.set("id", "dear").expect("a wish");
+    let plan = |text: &str| {
+        let mail = MailText {
+            text: text.into(),
+            ..MailText::default()
+        };
+        planner
+            .plan(&mail, &to)
+            .map(|plan| (plan.gateways, plan.pinned))
+    };
+    assert_eq!(plan("hello"), Ok((vec!["dear".to_owned()], true)));
+    assert!(plan("my password").is_err());
 }

@@ -59,6 +59,7 @@ fn message(parts: &str) -> Message {
         created: at(0),
         origin: Origin::default(),
         account: "ann@example.com".into(),
+        reply_to: None,
         charge: Some(Charge {
             account: "ann@example.com".into(),
             month: "1970-01".into(),
@@ -76,6 +77,7 @@ fn message(parts: &str) -> Message {
         flash: false,
         confirm: true,
         class: Class::Normal,
+        high: false,
         sender_id: None,
         gateways: vec![],
         in_order: false,
@@ -84,6 +86,7 @@ fn message(parts: &str) -> Message {
         begun: parts.contains(['s', 'u']).then(gateway),
         parts: parts.chars().map(part).collect(),
         attempts: 0,
+        not_before: None,
         next_attempt: at(0),
         expires: at(432_000),
         warned: false,

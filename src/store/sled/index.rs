@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::lines::Lines;
+use super::lines::{Lines, Rank};
 use crate::sms::{Class, MessageId, Number};
 use crate::store::{Counts, InboundState, State};
 
@@ -58,9 +58,11 @@ pub struct Standing {
     pub state: State,
     /// Its urgency.
     pub class: Class,
+    /// It goes before others of its class.
+    pub high: bool,
     /// Its line.
     pub number: Number,
-    /// Its place in the line.
+    /// Its place in the line: when it was accepted, or when it is to be sent.
     pub created: Timestamp,
     /// Not before.
     pub next_attempt: Timestamp,
@@ -74,6 +76,13 @@ pub struct Standing {
     pub aside: bool,
     /// It was sent, and its sender waits for word until then.
     pub awaited: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Who goes first.
+    pub fn rank(&self) -> Rank {
+        (self.class, !self.high)
+    }
 }
 
 /// What a durable batch changed.
@@ -339,6 +348,7 @@ mod tests {
         Standing {
             state: State::Queued,
             class,
+            high: false,
             number: Number::from_network(&format!("+1555{n:07}")).expect("number"),
             created: at(0),
             next_attempt: at(second),

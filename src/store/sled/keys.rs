@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::sms::{MessageId, Number};
-use crate::store::{Attempt, EarlyReport, Link};
+use crate::store::{Attempt, EarlyReport, Link, TokenId};
 
 /// The row about all rows: epoch, sequence, count and sum. It is not counted itself.
 pub const META: &[u8] = b"\0meta";
@@ -35,11 +35,23 @@ pub enum Kind {
     Note,
     /// A report that came before its submission had a reference.
     Report,
+    /// What pays for a few numbers.
+    Token,
+    /// A name of the phonebook.
+    Listing,
+    /// Whose a number is.
+    Whose,
+    /// A question for a number.
+    Question,
+    /// A mail that waits for a number.
+    KeptMail,
+    /// Who changed what in the phonebook.
+    Audit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -50,6 +62,12 @@ impl Kind {
         Kind::Mail,
         Kind::Note,
         Kind::Report,
+        Kind::Token,
+        Kind::Listing,
+        Kind::Whose,
+        Kind::Question,
+        Kind::KeptMail,
+        Kind::Audit,
     ];
 
     /// The first octet of its keys.
@@ -65,6 +83,12 @@ impl Kind {
             Kind::Mail => b'O',
             Kind::Note => b'N',
             Kind::Report => b'P',
+            Kind::Token => b'T',
+            Kind::Listing => b'E',
+            Kind::Whose => b'H',
+            Kind::Question => b'Q',
+            Kind::KeptMail => b'W',
+            Kind::Audit => b'A',
         }
     }
 
@@ -81,6 +105,12 @@ impl Kind {
             Kind::Mail => "mail",
             Kind::Note => "note",
             Kind::Report => "report",
+            Kind::Token => "token",
+            Kind::Listing => "listing",
+            Kind::Whose => "whose",
+            Kind::Question => "question",
+            Kind::KeptMail => "kept-mail",
+            Kind::Audit => "audit",
         }
     }
 
@@ -159,6 +189,11 @@ pub fn note(about: &str) -> Vec<u8> {
     named(Kind::Note, &hash(&[about]))
 }
 
+/// The key of a token.
+pub fn token(id: TokenId) -> Vec<u8> {
+    named(Kind::Token, id.as_bytes())
+}
+
 /// The key of a link: the phone, the time, and who wrote what. The links of a phone sort by time.
 pub fn link(link: &Link) -> Vec<u8> {
     let mut key = links(&link.phone, link.at);
@@ -173,6 +208,55 @@ pub fn links(phone: &Number, since: Timestamp) -> Vec<u8> {
     let mut key = links_of(phone);
     key.extend(sorting(since));
     key
+}
+
+/// The key of a name of the phonebook.
+pub fn listing(address: &str) -> Vec<u8> {
+    named(Kind::Listing, &hash(&[address]))
+}
+
+/// What the keys begin with that say whose a number is.
+pub fn whose(number: &Number) -> Vec<u8> {
+    let mut key = named(Kind::Whose, number.digits().as_bytes());
+    // As with links.
+    key.push(0);
+    key
+}
+
+/// The key that says that a number is that name's.
+pub fn named_number(number: &Number, address: &str) -> Vec<u8> {
+    let mut key = whose(number);
+    key.extend(&hash(&[address])[..16]);
+    key
+}
+
+/// What the keys of the questions to an account begin with: another's code finds nothing there.
+pub fn questions(sender: &str) -> Vec<u8> {
+    named(Kind::Question, &hash(&[sender]))
+}
+
+/// The key of a question: an account is asked for a number once.
+pub fn question(sender: &str, address: &str) -> Vec<u8> {
+    let mut key = questions(sender);
+    key.extend(&hash(&[address])[..16]);
+    key
+}
+
+/// What the keys of the mails begin with that wait for an answer.
+pub fn kept_mails(question: MessageId) -> Vec<u8> {
+    named(Kind::KeptMail, question.as_bytes())
+}
+
+/// The key of a mail that waits. Those of one question sort by time.
+pub fn kept_mail(question: MessageId, id: MessageId) -> Vec<u8> {
+    let mut key = kept_mails(question);
+    key.extend(id.as_bytes());
+    key
+}
+
+/// The key of a line of the audit. They sort by time.
+pub fn audit(id: MessageId) -> Vec<u8> {
+    named(Kind::Audit, id.as_bytes())
 }
 
 /// Octets that sort as times do: with the sign bit turned, those before 1970 sort before the others.

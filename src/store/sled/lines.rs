@@ -16,9 +16,19 @@ use jiff::{SignedDuration, Timestamp};
 use super::index::Standing;
 use crate::sms::{Class, MessageId, Number};
 
-const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
+/// Of two the smaller goes first: its class, and `false` for those that go before others of it.
+pub type Rank = (Class, bool);
 
-type Ordered = BTreeSet<(Class, Timestamp, MessageId)>;
+const RANKS: [Rank; 6] = [
+    (Class::Alarm, false),
+    (Class::Alarm, true),
+    (Class::Normal, false),
+    (Class::Normal, true),
+    (Class::Bulk, false),
+    (Class::Bulk, true),
+];
+
+type Ordered = BTreeSet<(Rank, Timestamp, MessageId)>;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -76,7 +86,7 @@ impl Lines {
         if standing.aside {
             line.aside.insert(id);
         } else {
-            line.order.insert((standing.class, standing.created, id));
+            line.order.insert((standing.rank(), standing.created, id));
         }
         let number = standing.number.clone();
         let slot = Slot {
@@ -104,17 +114,15 @@ impl Lines {
         self.leave(id, &slot);
         self.expiring.remove(&(slot.standing.expires, id));
         self.late.remove(&(slot.standing.created, id));
+        let rank = slot.standing.rank();
         let Standing {
-            number,
-            class,
-            created,
-            ..
+            number, created, ..
         } = slot.standing;
         let Some(line) = self.lines.get_mut(&number) else {
             return;
         };
         line.aside.remove(&id);
-        line.order.remove(&(class, created, id));
+        line.order.remove(&(rank, created, id));
         if slot.place == Place::Leased {
             line.leased -= 1;
         }
@@ -128,9 +136,9 @@ impl Lines {
     /// Takes up to `max` of those that are due by `now`, the most urgent class first, then the oldest.
     pub fn lease(&mut self, now: Timestamp, max: usize) -> Vec<MessageId> {
         let mut ids = Vec::new();
-        for class in CLASSES {
+        for rank in RANKS {
             while ids.len() < max {
-                let Some(&(_, _, id)) = self.due.range(of(class, now)).next() else {
+                let Some(&(_, _, id)) = self.due.range(of(rank, now)).next() else {
                     break;
                 };
                 self.hold(id);
@@ -171,11 +179,11 @@ impl Lines {
 
     /// When the next whose turn it is will be due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let first = |class: &Class| {
-            let of_class = self.due.range(of(*class, Timestamp::MAX)).next();
-            of_class.map(|(_, at, _)| *at)
+        let first = |rank: &Rank| {
+            let of_rank = self.due.range(of(*rank, Timestamp::MAX)).next();
+            of_rank.map(|(_, at, _)| *at)
         };
-        CLASSES.iter().filter_map(first).min()
+        RANKS.iter().filter_map(first).min()
     }
 
     /// Ends a lease; nothing when it has ended.
@@ -199,7 +207,7 @@ impl Lines {
             return;
         };
         let (key, number) = (
-            (standing.class, standing.created, id),
+            (standing.rank(), standing.created, id),
             standing.number.clone(),
         );
         let at = standing.next_attempt;
@@ -296,7 +304,7 @@ impl Lines {
         };
         self.leave(id, &slot);
         if place == Place::Due {
-            self.due.insert((slot.standing.class, slot.at, id));
+            self.due.insert((slot.standing.rank(), slot.at, id));
         }
         slot.place = place;
         self.slots.insert(id, slot);
@@ -304,12 +312,12 @@ impl Lines {
 
     /// Takes a message out of the set that its place has.
     fn leave(&mut self, id: MessageId, slot: &Slot) {
-        let Standing { class, created, .. } = slot.standing;
+        let (rank, created) = (slot.standing.rank(), slot.standing.created);
         match &slot.place {
-            Place::Due => drop(self.due.remove(&(class, slot.at, id))),
+            Place::Due => drop(self.due.remove(&(rank, slot.at, id))),
             Place::Parked(what) => {
                 if let Some(waiting) = self.parked.get_mut(what) {
-                    waiting.remove(&(class, created, id));
+                    waiting.remove(&(rank, created, id));
                     if waiting.is_empty() {
                         self.parked.remove(what);
                     }
@@ -330,11 +338,11 @@ impl Lines {
     }
 }
 
-/// Those of a class that are due by `now`.
-fn of(class: Class, now: Timestamp) -> RangeInclusive<(Class, Timestamp, MessageId)> {
+/// Those of a rank that are due by `now`.
+fn of(rank: Rank, now: Timestamp) -> RangeInclusive<(Rank, Timestamp, MessageId)> {
     let (least, most) = ([0; 16], [0xff; 16]);
-    let least = (class, Timestamp::MIN, MessageId::from_bytes(least));
-    least..=(class, now, MessageId::from_bytes(most))
+    let least = (rank, Timestamp::MIN, MessageId::from_bytes(least));
+    least..=(rank, now, MessageId::from_bytes(most))
 }
 
 fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
@@ -360,6 +368,7 @@ mod tests {
         Standing {
             state: State::Queued,
             class,
+            high: n.is_multiple_of(2),
             number: Number::from_network(&format!("+155500{}", n % 3)).expect("number"),
             created: at(n.into()),
             next_attempt: at(9),
@@ -385,7 +394,7 @@ mod tests {
                 .iter()
                 .filter(|(_, s)| own(s) && !s.standing.aside);
             let first = before
-                .map(|(id, s)| (s.standing.class, s.standing.created, *id))
+                .map(|(id, s)| (s.standing.rank(), s.standing.created, *id))
                 .min();
             let free = matches!(slot.place, Place::Due | Place::Behind);
             let first = first.is_some_and(|first| first.2 == *id);
@@ -402,7 +411,7 @@ mod tests {
             let mut lines = Lines::default();
             for (step, n, class, aside) in steps {
                 match step {
-                    0..=2 => lines.schedule(id(n), standing(n, CLASSES[class], aside), at(n.into())),
+                    0..=2 => lines.schedule(id(n), standing(n, RANKS[class * 2].0, aside), at(n.into())),
                     3 => lines.remove(id(n)),
                     4 => drop(lines.lease(at(n.into()), class + 1)),
                     5 => lines.put_back(id(n), at(class as i64)),

@@ -23,10 +23,12 @@ pub mod index;
 pub mod keys;
 pub mod lines;
 pub mod open;
+mod phonebook;
 pub mod records;
 pub mod shared;
 pub mod spool;
 pub mod syncer;
+pub mod tokens;
 pub mod txn;
 pub mod verbs;
 pub mod writer;
@@ -50,6 +52,7 @@ use self::writer::{Job, MAX_WAITING};
 use super::{
     Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
     NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Token, TokenId,
 };
 use crate::sms::{MessageId, Number};
 
@@ -569,6 +572,44 @@ impl Store for SledStore {
         let about = about.to_owned();
         self.submit(move |txn| verbs::write_note(txn, &about, &note))
             .await
+    }
+
+    async fn add_token(&self, token: Token) -> Result<bool, StoreError> {
+        let add = move |txn: &mut Txn<'_>| {
+            txn.need_room()?;
+            tokens::add(txn, &token)
+        };
+        self.submit(add).await
+    }
+
+    async fn token(&self, digest: [u8; 32]) -> Result<Option<Token>, StoreError> {
+        let key = keys::token(TokenId::of(&digest));
+        let find = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(None);
+            };
+            let token = tokens::decode_token(&payload);
+            let token = token.map_err(|e| format!("{} {e}", describe(&key)))?;
+            Ok(Some(token).filter(|token| token.digest == digest))
+        };
+        self.read(find).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let list = |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Token.prefix(), false, |key, payload| {
+                let token = tokens::decode_token(payload);
+                found.push(token.map_err(|e| format!("{} {e}", describe(key)))?);
+                Ok(true)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn revoke_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        self.submit(move |txn| tokens::revoke(txn, id)).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

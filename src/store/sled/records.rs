@@ -7,6 +7,7 @@
 //! Nothing outside may make `decode_*` panic: a row that cannot be read is [`Damage`].
 
 mod message;
+mod phonebook;
 
 use std::borrow::Cow;
 
@@ -17,13 +18,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::keys::Kind;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
+use crate::store::phonebook::{Audit, KeptMail, Listing, Question};
 use crate::store::{
     Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail,
-    Received, Report,
+    Received, Report, Token,
 };
 
 use self::message::{ReceiptRow, receipt_row};
 pub use self::message::{decode_message, encode_message};
+pub use self::phonebook::{
+    decode_audit, decode_kept, decode_listing, decode_question, decode_whose, encode_audit,
+    encode_kept, encode_listing, encode_question, encode_whose,
+};
 
 /// The version of all records.
 pub const VERSION: u8 = 1;
@@ -109,6 +115,18 @@ pub enum Row {
     Note(Note),
     /// See [`Kind::Report`].
     Report(EarlyReport),
+    /// See [`Kind::Token`].
+    Token(Token),
+    /// See [`Kind::Listing`].
+    Listing(Box<Listing>),
+    /// See [`Kind::Whose`]: the name.
+    Whose(String),
+    /// See [`Kind::Question`].
+    Question(Box<Question>),
+    /// See [`Kind::KeptMail`].
+    KeptMail(Box<KeptMail>),
+    /// See [`Kind::Audit`].
+    Audit(Box<Audit>),
 }
 
 /// Reads a payload of any kind.
@@ -123,10 +141,16 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Mail => Row::Mail(Box::new(decode_mail(payload)?)),
         Kind::Note => Row::Note(decode_note(payload)?),
         Kind::Report => Row::Report(decode_report(payload)?),
+        Kind::Token => Row::Token(super::tokens::decode_token(payload)?),
+        Kind::Listing => Row::Listing(Box::new(decode_listing(payload)?)),
+        Kind::Whose => Row::Whose(decode_whose(payload)?),
+        Kind::Question => Row::Question(Box::new(decode_question(payload)?)),
+        Kind::KeptMail => Row::KeptMail(Box::new(decode_kept(payload)?)),
+        Kind::Audit => Row::Audit(Box::new(decode_audit(payload)?)),
     })
 }
 
-fn encode<T: Serialize>(row: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     let mut payload = Vec::with_capacity(1024);
     payload.push(VERSION);
     // The rows have string keys and nothing that can fail.
@@ -134,7 +158,7 @@ fn encode<T: Serialize>(row: &T) -> Vec<u8> {
     payload
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(payload: &[u8]) -> Result<T, Damage> {
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(payload: &[u8]) -> Result<T, Damage> {
     match payload.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json)
             .map_err(|e| Damage::Bad(format!("cannot be read (column {})", e.column()))),
@@ -147,7 +171,7 @@ fn parse<T: for<'de> Deserialize<'de>>(payload: &[u8]) -> Result<T, Damage> {
 
 /// A time, as RFC 3339.
 #[derive(Clone, Copy)]
-struct At(Timestamp);
+pub(super) struct At(pub Timestamp);
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
@@ -182,10 +206,10 @@ impl<'de> Deserialize<'de> for Id {
 
 /// A phone number with its `+`.
 #[derive(Clone)]
-struct Phone<'a>(Cow<'a, Number>);
+pub(super) struct Phone<'a>(pub Cow<'a, Number>);
 
 impl<'a> Phone<'a> {
-    fn of(number: &'a Number) -> Self {
+    pub fn of(number: &'a Number) -> Self {
         Phone(Cow::Borrowed(number))
     }
 }
@@ -206,7 +230,7 @@ impl<'de> Deserialize<'de> for Phone<'_> {
 }
 
 /// Octets, as base64.
-struct Octets<'a>(Cow<'a, [u8]>);
+pub(super) struct Octets<'a>(pub Cow<'a, [u8]>);
 
 impl Serialize for Octets<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
@@ -222,9 +246,9 @@ impl<'de> Deserialize<'de> for Octets<'_> {
     }
 }
 
-type Text<'a> = Cow<'a, str>;
+pub(super) type Text<'a> = Cow<'a, str>;
 
-fn text(text: &str) -> Text<'_> {
+pub(super) fn text(text: &str) -> Text<'_> {
     Cow::Borrowed(text)
 }
 

@@ -53,6 +53,17 @@ impl<'a> Txn<'a> {
         Ok(payload.map(Cow::Owned))
     }
 
+    /// How many rows with a prefix there were before this transaction.
+    pub fn count(&self, prefix: &[u8]) -> Result<usize, StoreError> {
+        let mut count = 0;
+        let counted = self.shared.scan(prefix, false, |_, _| {
+            count += 1;
+            Ok(true)
+        });
+        counted.map_err(StoreError::Dead)?;
+        Ok(count)
+    }
+
     /// Writes a row.
     pub fn put(&mut self, key: Vec<u8>, payload: Vec<u8>) {
         self.octets += payload.len();

@@ -8,12 +8,13 @@ use super::index::{Effect, Standing};
 use super::keys;
 use super::records::{self, Counter, Damage, Kept, Known, Named};
 use super::shared::describe;
+use super::tokens;
 use super::txn::Txn;
 use crate::sms::MessageId;
 use crate::store::{
     Attempt, Charge, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState, Kept as Reception,
     Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received,
-    Settlement, State, StoreError, Taken,
+    Settlement, State, StoreError, Taken, TokenId,
 };
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
@@ -23,6 +24,7 @@ pub struct Arrival {
     standing: Standing,
     dedupe: Vec<Dedupe>,
     charge: Option<Charge>,
+    token: Option<TokenId>,
 }
 
 impl Arrival {
@@ -33,6 +35,7 @@ impl Arrival {
             payload: records::encode_message(&new.message, now),
             standing: standing(&new.message),
             dedupe: new.dedupe,
+            token: new.message.origin.token,
             charge: new.message.charge,
         }
     }
@@ -92,6 +95,9 @@ fn take_one(txn: &mut Txn<'_>, now: Timestamp, arrival: Arrival) -> Result<Taken
     }
     if let Some(charge) = &arrival.charge {
         spend(txn, charge)?;
+    }
+    if let Some(token) = arrival.token {
+        tokens::spend(txn, token, now)?;
     }
     for Dedupe { key, until } in arrival.dedupe {
         txn.put(
@@ -398,6 +404,9 @@ pub fn settle_mail(
 /// An early report is of use while an answer is outstanding, which no gateway leaves so for an hour.
 const REPORT_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
+/// Who asks who changed a number does so within a year.
+const AUDIT_KEPT: SignedDuration = SignedDuration::from_hours(366 * 24);
+
 /// What `prune` deletes, told again in the transaction that does it.
 #[derive(Clone, Copy, Debug)]
 pub struct Age {
@@ -426,8 +435,14 @@ impl Age {
                 early.kept < before.unwrap_or(Timestamp::MIN)
             }
             Row::Counter(counter) => is_day(&counter.month) && counter.month < self.day(),
-            // References go with their message; months, mails and notes stay.
+            Row::Token(token) => token.expires < self.before,
+            Row::Audit(audit) => {
+                let before = self.now.saturating_sub(AUDIT_KEPT);
+                audit.at < before.unwrap_or(Timestamp::MIN)
+            }
+            // References go with their message; months, mails, notes and the phonebook stay.
             Row::Named(_) | Row::Mail(_) | Row::Note(_) => false,
+            Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) => false,
         }
     }
 }
@@ -521,14 +536,16 @@ pub fn standing(message: &Message) -> Standing {
     Standing {
         state: message.state,
         class: message.class,
+        high: message.high,
         number: message.number.clone(),
-        created: message.created,
+        created: message.not_before.unwrap_or(message.created),
         next_attempt: message.next_attempt,
         expires: message.expires,
         warned: message.warned,
         open: message.parts.iter().any(open),
-        // It has held up the others for as long as an outcome may be waited for.
-        aside: message.parts.iter().any(|p| p.unknowns > 1),
+        // It has held up the others for as long as an outcome may be waited for; or it has a time of its
+        // own, and they have not.
+        aside: message.not_before.is_some() || message.parts.iter().any(|p| p.unknowns > 1),
         awaited: message.awaited.filter(|_| message.state == State::Sent),
     }
 }
@@ -555,11 +572,13 @@ pub fn close_attempts(message: &mut Message) {
     }
 }
 
-fn known(txn: &Txn<'_>, key: &[u8]) -> Result<Option<Known>, StoreError> {
+/// A dedupe key, as this transaction leaves it.
+pub(super) fn known(txn: &Txn<'_>, key: &[u8]) -> Result<Option<Known>, StoreError> {
     fetch(txn, key, records::decode_known)
 }
 
-fn fetch<T>(
+/// A row, read, as this transaction leaves it.
+pub(super) fn fetch<T>(
     txn: &Txn<'_>,
     key: &[u8],
     decode: impl FnOnce(&[u8]) -> Result<T, Damage>,

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use sms_milter::access::{People, Policy, User};
 use sms_milter::gateway::Event;
-use sms_milter::inbound::{Inbound, Line, OnConflict, Person, Settings};
+use sms_milter::inbound::{Inbound, Line, OnConflict, Settings};
 use sms_milter::mail::inject::{self, Fallback, Injector, Target};
 use sms_milter::sms::{Class, Concat, Encoding, MessageId, Number, Party};
 use sms_milter::store::sled::{Settings as StoreSettings, SledStore};
@@ -312,6 +313,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         created: now,
         origin: Origin::default(),
         account: "ann@example.com".to_owned(),
+        reply_to: None,
         charge: None,
         number: number(PHONE),
         text: "hi".to_owned(),
@@ -324,6 +326,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         flash: false,
         confirm: false,
         class: Class::Normal,
+        high: false,
         sender_id: None,
         gateways: Vec::new(),
         in_order: false,
@@ -332,6 +335,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         begun: None,
         parts: Vec::new(),
         attempts: 0,
+        not_before: None,
         next_attempt: now,
         expires: now + HOUR,
         warned: false,
@@ -341,12 +345,9 @@ fn message(id: MessageId, now: Timestamp) -> Message {
 }
 
 pub fn settings() -> Settings {
-    let person = |email: &str, nickname: &str| Person {
-        email: email.to_owned(),
-        aliases: Vec::new(),
+    let person = |email: &str, nickname: &str| User {
         nickname: Some(nickname.to_owned()),
-        mobile: None,
-        post: false,
+        ..User::new(email, Policy::default())
     };
     let line = Line {
         number: Some(number(OURS)),
@@ -367,10 +368,10 @@ pub fn settings() -> Settings {
             ("example.com".to_owned(), "sms.example.com".to_owned()),
             ("example.org".to_owned(), "sms.example.org".to_owned()),
         ],
-        people: vec![
+        people: Arc::new(People::new(vec![
             person("ann@example.com", "ann"),
             person("bob@example.org", "bob"),
-        ],
+        ])),
         gateways: HashMap::from([("hall".to_owned(), line)]),
         hostname: "mail.example.com".to_owned(),
         admin: "postmaster@example.com".to_owned(),

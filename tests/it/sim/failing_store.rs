@@ -9,9 +9,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{MessageId, Number};
+use sms_milter::store::phonebook::{
+    Arrivals, Arrived, Audit, Entry, KeptMail, Listing, Phonebook, Question, Release,
+};
 use sms_milter::store::{
     Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
     NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
+    Token, TokenId,
 };
 use tokio::sync::watch;
 
@@ -40,8 +44,20 @@ pub enum Verb {
     ListMail,
     Note,
     WriteNote,
+    AddToken,
+    Token,
+    Tokens,
+    RevokeToken,
     Counts,
     Prune,
+    Listings,
+    Phonebook,
+    Whose,
+    Take,
+    Questions,
+    Kept,
+    EndWait,
+    Audit,
 }
 
 /// On which side of the change a fault strikes.
@@ -130,6 +146,64 @@ impl FailingStore {
             None => Ok(result),
             Some(error) => Err(self.strike(error)),
         }
+    }
+}
+
+#[async_trait]
+impl Phonebook for FailingStore {
+    async fn listings(&self, addresses: &[String]) -> Result<Vec<Listing>, StoreError> {
+        let fault = self.enter(Verb::Listings)?;
+        let found = self.inner.listings(addresses).await?;
+        self.leave(fault, found)
+    }
+
+    async fn phonebook(&self) -> Result<Vec<Listing>, StoreError> {
+        let fault = self.enter(Verb::Phonebook)?;
+        let all = self.inner.phonebook().await?;
+        self.leave(fault, all)
+    }
+
+    async fn whose(&self, number: &Number) -> Result<Vec<Entry>, StoreError> {
+        let fault = self.enter(Verb::Whose)?;
+        let found = self.inner.whose(number).await?;
+        self.leave(fault, found)
+    }
+
+    async fn take(&self, now: Timestamp, arrivals: Arrivals) -> Result<Arrived, StoreError> {
+        // What brings nothing but messages and mails is a put as well.
+        let plain = arrivals.changes.is_empty() && arrivals.kept.is_empty();
+        let verb = if plain { Verb::Put } else { Verb::Take };
+        let fault = self.enter(verb)?;
+        let arrived = self.inner.take(now, arrivals).await?;
+        self.leave(fault, arrived)
+    }
+
+    async fn questions(&self, sender: Option<&str>) -> Result<Vec<Question>, StoreError> {
+        let fault = self.enter(Verb::Questions)?;
+        let open = self.inner.questions(sender).await?;
+        self.leave(fault, open)
+    }
+
+    async fn kept(&self, question: &Question) -> Result<Vec<KeptMail>, StoreError> {
+        let fault = self.enter(Verb::Kept)?;
+        let kept = self.inner.kept(question).await?;
+        self.leave(fault, kept)
+    }
+
+    async fn end_wait(
+        &self,
+        now: Timestamp,
+        release: Release,
+    ) -> Result<Option<Taken>, StoreError> {
+        let fault = self.enter(Verb::EndWait)?;
+        let ended = self.inner.end_wait(now, release).await?;
+        self.leave(fault, ended)
+    }
+
+    async fn audit(&self, address: Option<&str>, limit: usize) -> Result<Vec<Audit>, StoreError> {
+        let fault = self.enter(Verb::Audit)?;
+        let lines = self.inner.audit(address, limit).await?;
+        self.leave(fault, lines)
     }
 }
 
@@ -332,6 +406,30 @@ impl Store for FailingStore {
         let fault = self.enter(Verb::WriteNote)?;
         self.inner.write_note(about, note).await?;
         self.leave(fault, ())
+    }
+
+    async fn add_token(&self, token: Token) -> Result<bool, StoreError> {
+        let fault = self.enter(Verb::AddToken)?;
+        let added = self.inner.add_token(token).await?;
+        self.leave(fault, added)
+    }
+
+    async fn token(&self, digest: [u8; 32]) -> Result<Option<Token>, StoreError> {
+        let fault = self.enter(Verb::Token)?;
+        let token = self.inner.token(digest).await?;
+        self.leave(fault, token)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let fault = self.enter(Verb::Tokens)?;
+        let tokens = self.inner.tokens().await?;
+        self.leave(fault, tokens)
+    }
+
+    async fn revoke_token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        let fault = self.enter(Verb::RevokeToken)?;
+        let token = self.inner.revoke_token(id).await?;
+        self.leave(fault, token)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -100,6 +100,24 @@ impl Mta {
         self.port("INJECT_PORT")
     }
 
+    /// Where everybody connects.
+    pub fn smtp_address(&self) -> SocketAddr {
+        self.port("SMTP_PORT")
+    }
+
+    /// From now on NAME@example.com goes there too.
+    pub fn add_alias(&self, name: &str, to: &str) {
+        let path = Path::new(self.variable("CONFIG_DIR")).join("aliases");
+        let mut aliases = fs::read_to_string(&path).unwrap_or_default();
+        aliases += &format!("{name}@example.com {to}\n");
+        fs::write(&path, aliases).expect("aliases");
+        let reloaded = Command::new(script(self.kind))
+            .arg("reload")
+            .arg(self.at())
+            .status();
+        assert!(reloaded.expect("reload").success());
+    }
+
     /// The port for all, with the milter.
     pub fn smtp(&self) -> Smtp {
         Smtp::connect(self.port("SMTP_PORT"), Ipv4Addr::LOCALHOST.into())
@@ -107,17 +125,31 @@ impl Mta {
 
     /// The same for a client from outside.
     pub fn smtp_from_outside(&self) -> Smtp {
+        self.smtp_from(match self.kind {
+            Kind::Postfix => "192.0.2.1",
+            Kind::Sendmail => "127.0.0.2",
+        })
+    }
+
+    /// The same for a client with this address; Sendmail must be able to see it here.
+    pub fn smtp_from(&self, address: &str) -> Smtp {
         match self.kind {
             Kind::Postfix => {
                 let mut smtp = self.smtp();
-                smtp.expect("XCLIENT ADDR=192.0.2.1", 220);
+                smtp.expect(&format!("XCLIENT ADDR={address}"), 220);
                 smtp.expect("EHLO outside.test", 250);
                 smtp
             }
             Kind::Sendmail => {
-                Smtp::connect(self.port("SMTP_PORT"), Ipv4Addr::new(127, 0, 0, 2).into())
+                let own = address.parse().expect("an address");
+                Smtp::connect(self.port("SMTP_PORT"), own)
             }
         }
+    }
+
+    /// Where those who log in connect.
+    pub fn auth_address(&self) -> SocketAddr {
+        self.port("AUTH_PORT")
     }
 
     /// The port for those who log in, logged in.

@@ -64,11 +64,20 @@ impl Authority {
         self.read("ca.pem")
     }
 
+    /// A client's certificate with that common name.
+    pub fn issue_to(&self, name: &str) -> Issued {
+        self.signed(&format!("/CN={name}"), &format!("DNS:{name}"), 30)
+    }
+
     /// A certificate for `DNS:a.example` or `IP:127.0.0.1`, good for so many days from now.
     pub fn issue(&self, name: &str, days: i32) -> Issued {
+        self.signed("/CN=x", name, days)
+    }
+
+    fn signed(&self, subject: &str, name: &str, days: i32) -> Issued {
         let (name, days) = (format!("subjectAltName={name}"), days.to_string());
         let tail = [
-            "-subj", "/CN=x", "-addext", &name, "-keyout", "key", "-out", "request",
+            "-subj", subject, "-addext", &name, "-keyout", "key", "-out", "request",
         ];
         openssl(self.dir.path(), &[&["req"][..], &EC, &tail].concat());
         let sign = "x509 -req -in request -CA ca.pem -CAkey ca.key -copy_extensions copy -out certificate -days";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sms_milter::sms::{Class, MessageId, Receipt};
 use sms_milter::store::{
     Charge, Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message,
-    Note, PartState, Queue, Settlement, State, Store, StoreError, Taken,
+    Note, PartState, Queue, Settlement, State, Store, StoreError, Taken, Token,
 };
 
 use super::make::*;
@@ -64,6 +64,7 @@ macro_rules! suite {
             pruning_never_drops_what_is_not_final
             large_values_are_kept
             counts_follow
+            tokens_pay_as_long_as_they_are_good
         }
     };
 }
@@ -1222,4 +1223,67 @@ pub async fn counts_follow(mut backend: impl Backend) {
     drop(store);
     backend.reopen();
     assert_eq!(backend.store().counts().await, Ok(expected));
+}
+
+pub async fn tokens_pay_as_long_as_they_are_good(mut backend: impl Backend) {
+    let token = |n: u8, uses| Token {
+        digest: [n; 32],
+        account: "ann@example.com".into(),
+        numbers: vec![phone(1), phone(2)],
+        created: at(0),
+        expires: at(100),
+        uses,
+        used: 0,
+        last_used: None,
+    };
+    let (twice, always) = (token(1, Some(2)), token(2, None));
+    let store = backend.store();
+    for token in [&twice, &always] {
+        assert_eq!(store.add_token(token.clone()).await, Ok(true));
+    }
+    assert_eq!(store.add_token(twice.clone()).await, Ok(false));
+    let brought = |n: u64, by: &Token| {
+        let mut message = charged(n, 1, 0);
+        message.message.origin.token = Some(by.id());
+        message
+    };
+    let over = |token: &Token| StoreError::TokenOver(token.id());
+    for n in 1..=2 {
+        let put = store.put(at(1), vec![brought(n, &twice)], vec![]).await;
+        assert_eq!(put, Ok(vec![Taken::Queued]));
+    }
+    // A repeat is neither counted nor refused; a third message is, and is charged to nobody.
+    let put = store.put(at(2), vec![brought(2, &twice)], vec![]).await;
+    assert_eq!(put, Ok(vec![Taken::Repeat(id(2))]));
+    let put = vec![brought(4, &always), brought(3, &twice)];
+    assert_eq!(store.put(at(2), put, vec![]).await, Err(over(&twice)));
+    assert_eq!(store.used("ann@example.com", "2027-01").await, Ok(2));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    let spent = Token {
+        used: 2,
+        last_used: Some(at(1)),
+        ..twice.clone()
+    };
+    let found = store.token(twice.digest).await;
+    assert_eq!(found, Ok(Some(spent.clone())));
+    assert!(!spent.is_good(at(2)) && always.is_good(at(99)) && !always.is_good(at(100)));
+    // Its name alone opens nothing.
+    let mut name = [0; 32];
+    name[..8].copy_from_slice(&[1; 8]);
+    assert_eq!(store.token(name).await, Ok(None));
+    assert_eq!(
+        store.tokens().await,
+        Ok(vec![spent.clone(), always.clone()])
+    );
+    assert_eq!(store.revoke_token(twice.id()).await, Ok(Some(spent)));
+    assert_eq!(store.revoke_token(twice.id()).await, Ok(None));
+    let put = store.put(at(2), vec![brought(5, &twice)], vec![]).await;
+    assert_eq!(put, Err(over(&twice)));
+    let put = store.put(at(100), vec![brought(6, &always)], vec![]).await;
+    assert_eq!(put, Err(over(&always)));
+    assert_eq!(store.prune(at(200), at(100)).await, Ok(0));
+    assert_eq!(store.prune(at(200), at(101)).await, Ok(1));
+    assert_eq!(store.tokens().await, Ok(vec![]));
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
 use crate::sms::{Attributes, Class, Encoding, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, Message, Origin, Part, PartState, State};
+use crate::store::{Attempt, Charge, Message, Origin, Part, PartState, State, TokenId};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
 pub(super) const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
@@ -31,6 +31,9 @@ struct MessageRow<'a> {
     created: At,
     origin: OriginRow<'a>,
     account: Text<'a>,
+    /// As the others that may be left out: not in older records, nor where there is nothing to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Text<'a>>,
     charge: Option<ChargeRow<'a>>,
     number: Phone<'a>,
     text: Text<'a>,
@@ -49,6 +52,8 @@ struct MessageRow<'a> {
     flash: bool,
     confirm: bool,
     class: Text<'a>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    high: bool,
     sender_id: Option<Text<'a>>,
     gateways: Cow<'a, [String]>,
     in_order: bool,
@@ -57,6 +62,8 @@ struct MessageRow<'a> {
     begun: Option<Text<'a>>,
     parts: Vec<PartRow<'a>>,
     attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<At>,
     next_attempt: At,
     expires: At,
     warned: bool,
@@ -92,6 +99,9 @@ struct OriginRow<'a> {
     message_id: Option<Text<'a>>,
     subject: Text<'a>,
     report_to: Option<Text<'a>>,
+    /// Not in older records, nor where no token pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,8 +198,10 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
             message_id: texts(&m.origin.message_id),
             subject: text(&m.origin.subject),
             report_to: texts(&m.origin.report_to),
+            token: m.origin.token.map(|id| id.to_string()),
         },
         account: text(&m.account),
+        reply_to: texts(&m.reply_to),
         charge: m.charge.as_ref().map(|c| ChargeRow {
             account: text(&c.account),
             month: text(&c.month),
@@ -214,6 +226,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         flash: m.flash,
         confirm: m.confirm,
         class: text(m.class.name()),
+        high: m.high,
         sender_id: texts(&m.sender_id),
         gateways: Cow::Borrowed(&m.gateways),
         in_order: m.in_order,
@@ -222,6 +235,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         state: text(m.state.name()),
         parts: m.parts.iter().map(part_row).collect(),
         attempts: m.attempts,
+        not_before: m.not_before.map(At),
         next_attempt: At(m.next_attempt),
         expires: At(m.expires),
         warned: m.warned,
@@ -243,8 +257,16 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
             message_id: row.origin.message_id.map(Text::into_owned),
             subject: row.origin.subject.into_owned(),
             report_to: row.origin.report_to.map(Text::into_owned),
+            token: match row.origin.token {
+                None => None,
+                Some(id) => Some(
+                    TokenId::parse(&id)
+                        .ok_or_else(|| Damage::Bad("holds what is no name of a token".into()))?,
+                ),
+            },
         },
         account: row.account.into_owned(),
+        reply_to: row.reply_to.map(Text::into_owned),
         charge: row.charge.map(|c| Charge {
             account: c.account.into_owned(),
             month: c.month.into_owned(),
@@ -271,6 +293,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         flash: row.flash,
         confirm: row.confirm,
         class: by_name(CLASSES, Class::name, &row.class)?,
+        high: row.high,
         sender_id: row.sender_id.map(Text::into_owned),
         gateways: row.gateways.into_owned(),
         in_order: row.in_order,
@@ -279,6 +302,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         state: by_name(STATES, State::name, &row.state)?,
         parts: row.parts.into_iter().map(part).collect(),
         attempts: row.attempts,
+        not_before: row.not_before.map(|at| at.0),
         next_attempt: row.next_attempt.0,
         expires: row.expires.0,
         warned: row.warned,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
 use crate::sms::{Attributes, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, Origin, Part, PartState};
+use crate::store::{Attempt, Charge, Origin, Part, PartState, TokenId};
 
 fn time() -> impl Strategy<Value = Timestamp> {
     let seconds = Timestamp::MIN.as_second()..Timestamp::MAX.as_second();
@@ -81,15 +81,25 @@ fn shifts() -> impl Strategy<Value = Shifts> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let origin = (of(string()), string(), of(string()), string(), of(string())).prop_map(
-        |(queue_id, recipient, message_id, subject, report_to)| Origin {
-            queue_id,
-            recipient,
-            message_id,
-            subject,
-            report_to,
-        },
-    );
+    let token = of(any::<[u8; 32]>().prop_map(|digest| TokenId::of(&digest)));
+    let origin = (
+        of(string()),
+        string(),
+        of(string()),
+        string(),
+        of(string()),
+        token,
+    )
+        .prop_map(
+            |(queue_id, recipient, message_id, subject, report_to, token)| Origin {
+                queue_id,
+                recipient,
+                message_id,
+                subject,
+                report_to,
+                token,
+            },
+        );
     let charge = (string(), string(), any::<u32>(), any::<u32>()).prop_map(
         |(account, month, segments, limit)| Charge {
             account,
@@ -115,6 +125,7 @@ fn message() -> impl Strategy<Value = Message> {
         (time(), time(), time(), of(time())),
         any::<(bool, bool)>(),
         (of(string()), of(string()), vec(string(), 0..3)),
+        (of(string()), any::<bool>(), of(time())),
     );
     (who, what, how).prop_map(|(who, what, how)| Message {
         id: who.0,
@@ -122,6 +133,7 @@ fn message() -> impl Strategy<Value = Message> {
         created: how.3.0,
         origin: who.2,
         account: who.3,
+        reply_to: how.6.0,
         charge: who.4,
         number: who.5,
         text: what.0.0,
@@ -134,11 +146,13 @@ fn message() -> impl Strategy<Value = Message> {
         flash: what.2.2,
         confirm: what.2.3,
         class: what.3,
+        high: how.6.1,
         sender_id: what.4,
         gateways: what.5,
         state: how.0,
         parts: how.1,
         attempts: how.2,
+        not_before: how.6.2,
         next_attempt: how.3.1,
         expires: how.3.2,
         warned: how.4.0,

@@ -1,18 +1,33 @@
 //! Who may send SMS, and who pays (spec 3).
 //!
-//! The sender is the SMTP AUTH login; else, from a trusted network or a local program, the envelope
-//! sender; on the re-submission listener an alias that pays. Never a header, never `{auth_author}`,
-//! never an unauthenticated MAIL FROM from elsewhere (threats T01, T02).
+//! The sender is the SMTP AUTH login; else who has a TLS client certificate that is listed; else whom a
+//! token or a password in the address names; else, from a trusted network or a local program, the envelope
+//! sender; on the re-submission listener an alias that pays. Never a header, never `{auth_author}`, never
+//! an unauthenticated MAIL FROM from elsewhere (threats T01, T02).
 
+pub mod credentials;
 pub mod destinations;
+pub mod network;
+pub mod payer;
+mod people;
+pub mod stand_ins;
+pub mod token;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::mail::{Client, Envelope, Reply};
+use self::destinations::Reach;
+pub use self::people::People;
+use crate::secret::Secret;
 use crate::sms::{Class, Number};
+
+use credentials::Certificate;
+use stand_ins::StandIns;
+
+pub use network::Network;
+pub use payer::Payer;
 
 /// What a sender may do: `defaults`, then the domain's, then the user's, key by key.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +36,18 @@ pub struct Policy {
     pub to_users: bool,
     /// May send to any phone.
     pub to_external: bool,
+    /// May teach the phonebook numbers of others.
+    pub phonebook: bool,
+    /// May send data in the place of a text.
+    pub binary: bool,
+    /// May say which gateway an SMS goes through.
+    pub choose_gateway: bool,
+    /// Where to, of what the site allows. Shared by all who have no lists of their own.
+    pub reach: Arc<Reach>,
     /// Segments a month; 0: no limit.
     pub monthly_limit: u32,
+    /// Segments that it may send at all, by the counters of the store; `None`: no such limit.
+    pub credit: Option<u32>,
     /// Segments a message.
     pub max_segments: u8,
     /// When to confirm.
@@ -49,7 +74,12 @@ impl Default for Policy {
         Self {
             to_users: true,
             to_external: true,
+            phonebook: false,
+            binary: false,
+            choose_gateway: false,
+            reach: Arc::default(),
             monthly_limit: 200,
+            credit: None,
             max_segments: 5,
             confirm: Confirm::Asked,
             sender_ids: Vec::new(),
@@ -63,24 +93,72 @@ impl Default for Policy {
 pub struct User {
     /// Lower case.
     pub email: String,
-    /// Lower case.
+    /// What people call the user; for mails.
+    pub name: Option<String>,
+    /// Further addresses, lower case.
     pub aliases: Vec<String>,
     /// The SMTP AUTH name, when it is not the address.
     pub login: Option<String>,
+    /// Names of TLS client certificates by which the user is known.
+    pub certificates: Vec<String>,
     /// What people on phones call the user.
     pub nickname: Option<String>,
     /// Where SMS to the user go.
     pub mobile: Option<Number>,
+    /// The number that gateways may show in the place of the mobile (`%sender_phonealias%`).
+    pub phone_alias: Option<Number>,
     /// The last day of the account.
     pub expires: Option<civil::Date>,
     /// The account works.
     pub active: bool,
     /// The gateway this user's SMS go through.
     pub gateway: Option<String>,
+    /// Of the password in addresses and at the doors for programs: Argon2, as a PHC string.
+    pub password_hash: Option<Secret>,
     /// What the user may do.
     pub policy: Policy,
     /// A program: what phones answer it, and what became of its SMS, is posted to it and not mailed.
     pub post: bool,
+}
+
+impl User {
+    /// With an address (lower case), the policy, and nothing else.
+    pub fn new(email: impl Into<String>, policy: Policy) -> Self {
+        Self {
+            email: email.into(),
+            name: None,
+            aliases: Vec::new(),
+            login: None,
+            certificates: Vec::new(),
+            nickname: None,
+            mobile: None,
+            phone_alias: None,
+            expires: None,
+            active: true,
+            gateway: None,
+            password_hash: None,
+            policy,
+            post: false,
+        }
+    }
+
+    /// The mail domain.
+    pub fn domain(&self) -> &str {
+        self.email.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// What a mail calls the user where a phone number alone says little.
+    pub fn shown(&self) -> &str {
+        let local = || self.email.split('@').next().unwrap_or(&self.email);
+        let name = self.name.as_deref().or(self.nickname.as_deref());
+        name.unwrap_or_else(local)
+    }
+
+    /// The address, the aliases and the login: names that are this user's alone.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.aliases.iter().chain(&self.login).chain([&self.email]);
+        names.map(String::as_str)
+    }
 }
 
 /// An alias that pays on the re-submission listener.
@@ -101,49 +179,6 @@ pub struct Resubmission {
     pub trust_sender: bool,
 }
 
-/// A range of addresses: `127.0.0.0/8`, `::1`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Reads an address, with or without a prefix length. What it does not understand it refuses.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => bits.parse().ok()?,
-            Some(_) => return None,
-            None => width,
-        };
-        (bits <= width).then_some(Self {
-            address: address.to_canonical(),
-            bits,
-        })
-    }
-
-    /// Whether the address is in it; an IPv4 address in IPv6 clothes counts as what it is.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let leading = |value: u128, width: u8| match self.bits {
-            0 => 0,
-            bits => value >> (u32::from(width) - u32::from(bits.min(width))),
-        };
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                leading(u32::from(a).into(), 32) == leading(u32::from(b).into(), 32)
-            }
-            (IpAddr::V6(a), IpAddr::V6(b)) => leading(a.into(), 128) == leading(b.into(), 128),
-            _ => false,
-        }
-    }
-}
-
 /// Section `access` of the configuration, and the users.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -153,70 +188,81 @@ pub struct Settings {
     pub timezone: TimeZone,
     /// For senders that are nobody's user.
     pub defaults: Policy,
+    /// `user` and `pass` in an address count.
+    pub address_passwords: bool,
+    /// Whose client certificates count: common names of issuers; empty: all that the MTA verifies.
+    pub certificate_issuers: Vec<String>,
     /// Defaults of a mail domain (lower case).
     pub domains: HashMap<String, Policy>,
     /// The listener that aliases come back through.
     pub resubmission: Option<Resubmission>,
     /// By address, lower case.
     pub aliases: HashMap<String, Alias>,
-    /// The users.
-    pub users: Vec<User>,
+    /// The users; shared with whoever else looks them up.
+    pub users: Arc<People>,
     /// For logins without a domain.
     pub first_mail_domain: String,
 }
 
-/// Who sends, and who pays: one person.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Payer {
-    /// The account's address; also where reports go.
-    pub account: String,
-    /// What it may do.
-    pub policy: Policy,
-    /// The gateway it is pinned to.
-    pub gateway: Option<String>,
-}
-
-/// The people, to be looked up.
+/// The people, to be asked.
 pub struct Access {
     settings: Settings,
-    by_name: HashMap<String, usize>,
-    by_mobile: HashMap<Number, usize>,
+    stand_ins: StandIns,
 }
 
 impl Access {
-    /// Builds the look-up tables.
+    /// From the configuration.
     pub fn new(settings: Settings) -> Self {
-        let mut by_name = HashMap::new();
-        let mut by_mobile = HashMap::new();
-        for (index, user) in settings.users.iter().enumerate() {
-            let names = user.aliases.iter().chain(&user.login).chain([&user.email]);
-            by_name.extend(names.map(|name| (name.to_lowercase(), index)));
-            by_mobile.extend(user.mobile.clone().map(|mobile| (mobile, index)));
-        }
+        let hashes = settings.users.iter();
+        let hashes = hashes.filter_map(|user| user.password_hash.as_ref());
         Self {
+            stand_ins: StandIns::of(hashes.map(Secret::expose)),
             settings,
-            by_name,
-            by_mobile,
         }
+    }
+
+    /// The users.
+    pub fn people(&self) -> &People {
+        &self.settings.users
     }
 
     /// The user with that address, alias or login, any case.
     pub fn user(&self, name: &str) -> Option<&User> {
-        self.by_name
-            .get(&name.to_lowercase())
-            .map(|&index| &self.settings.users[index])
+        self.people().named(name)
+    }
+
+    /// What is hashed for those who have no password.
+    pub fn stand_ins(&self) -> &StandIns {
+        &self.stand_ins
+    }
+
+    /// The user whom this login or address means; with one mail domain the bare local part does too.
+    pub fn user_named(&self, name: &str) -> Option<&User> {
+        self.user(&self.address_of(name))
+    }
+
+    /// The user whose client certificate this is.
+    pub fn user_certified(&self, certificate: &Certificate) -> Option<&User> {
+        let issuers = &self.settings.certificate_issuers;
+        let issuer = certificate.issuer.as_deref();
+        let is_trusted = issuers.is_empty() || issuers.iter().any(|i| Some(i.as_str()) == issuer);
+        let user = self.people().with_certificate(&certificate.name);
+        user.filter(|_| is_trusted)
+    }
+
+    /// Whether `user` and `pass` in an address count.
+    pub fn takes_address_passwords(&self) -> bool {
+        self.settings.address_passwords
     }
 
     /// The user called so on an SMS domain: local part, alias or nickname.
     pub fn user_called(&self, local: &str, mail_domain: &str) -> Option<&User> {
-        let nicknamed = |user: &&User| {
-            user.nickname
-                .as_deref()
-                .is_some_and(|n| n.eq_ignore_ascii_case(local))
-                && user.email.ends_with(&format!("@{mail_domain}"))
-        };
-        self.user(&format!("{local}@{mail_domain}"))
-            .or_else(|| self.settings.users.iter().find(nicknamed))
+        self.people().called(local, mail_domain)
+    }
+
+    /// The zone whose midnights count.
+    pub fn timezone(&self) -> &TimeZone {
+        &self.settings.timezone
     }
 
     /// The month a charge of now belongs to: `2026-11`.
@@ -258,155 +304,20 @@ impl Access {
             .checked_add(jiff::Span::new().months(1));
         next.map(|date| date.to_string()).unwrap_or_default()
     }
-
-    /// Who sends to `number`. `orcpt`: the address of the RCPT's ORCPT parameter.
-    pub fn who(
-        &self,
-        envelope: &Envelope,
-        orcpt: Option<&str>,
-        number: &Number,
-        now: Timestamp,
-    ) -> Result<Payer, Reply> {
-        let payer = if self.is_resubmission(envelope) {
-            self.resubmitted(envelope, orcpt, number)?
-        } else if let Some(login) = &envelope.auth {
-            self.payer(&self.address_of(login))
-        } else if self.is_trusted(envelope.client) {
-            self.sender(envelope)?
-        } else {
-            return Err(refused("log in to send SMS: only known users may"));
-        };
-        self.check(payer, number, now)
-    }
-
-    /// The mail came through the listener that aliases come back through.
-    pub fn is_resubmission(&self, envelope: &Envelope) -> bool {
-        let listener = self
-            .settings
-            .resubmission
-            .as_ref()
-            .map(|r| r.daemon.as_str());
-        listener.is_some() && listener == envelope.daemon.as_deref()
-    }
-
-    fn is_trusted(&self, client: Client) -> bool {
-        match client {
-            Client::Local => true,
-            Client::Ip(ip) => self
-                .settings
-                .trusted_networks
-                .iter()
-                .any(|n| n.contains(ip)),
-            Client::Unknown => false,
-        }
-    }
-
-    fn sender(&self, envelope: &Envelope) -> Result<Payer, Reply> {
-        match envelope.sender.as_str() {
-            "" => Err(refused("SMS need a sender: this mail has the null sender")),
-            sender => Ok(self.payer(&self.address_of(sender))),
-        }
-    }
-
-    fn resubmitted(
-        &self,
-        envelope: &Envelope,
-        orcpt: Option<&str>,
-        number: &Number,
-    ) -> Result<Payer, Reply> {
-        let alias = orcpt.and_then(|name| self.settings.aliases.get(&name.to_lowercase()));
-        if let Some(alias) = alias.filter(|alias| alias.to.contains(number)) {
-            return Ok(self.payer(&alias.charge));
-        }
-        if self
-            .settings
-            .resubmission
-            .as_ref()
-            .is_some_and(|r| r.trust_sender)
-        {
-            return self.sender(envelope);
-        }
-        Err(refused(
-            "nobody pays for this SMS: no alias of access.aliases leads to this number",
-        ))
-    }
-
-    /// A login or address as an address.
-    fn address_of(&self, name: &str) -> String {
-        match self.user(name) {
-            Some(user) => user.email.clone(),
-            None if name.contains('@') => name.to_owned(),
-            None => format!("{name}@{}", self.settings.first_mail_domain),
-        }
-    }
-
-    fn payer(&self, address: &str) -> Payer {
-        match self.user(address) {
-            Some(user) => Payer {
-                account: user.email.clone(),
-                policy: user.policy.clone(),
-                gateway: user.gateway.clone(),
-            },
-            None => {
-                let domain = address.rsplit_once('@').map(|(_, d)| d.to_lowercase());
-                let own = domain.and_then(|d| self.settings.domains.get(&d));
-                let policy = own.unwrap_or(&self.settings.defaults).clone();
-                Payer {
-                    account: address.to_lowercase(),
-                    policy,
-                    gateway: None,
-                }
-            }
-        }
-    }
-
-    fn check(&self, payer: Payer, number: &Number, now: Timestamp) -> Result<Payer, Reply> {
-        if let Some(user) = self.user(&payer.account) {
-            let today = now.to_zoned(self.settings.timezone.clone()).date();
-            if !user.active {
-                return Err(refused(format!("the account {} is not active", user.email)));
-            }
-            if user.expires.is_some_and(|last| last < today) {
-                return Err(refused(format!("the account {} has expired", user.email)));
-            }
-        }
-        let allowed = payer.policy.to_external
-            || payer.policy.to_users && self.by_mobile.contains_key(number);
-        if !allowed {
-            return Err(refused(format!(
-                "{} may not send SMS to {number}",
-                payer.account
-            )));
-        }
-        Ok(payer)
-    }
-}
-
-fn refused(text: impl AsRef<str>) -> Reply {
-    Reply::new(550, "5.7.1", text)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::credentials::Shown;
     use super::*;
+    use crate::mail::{Client, Envelope};
 
     fn number(text: &str) -> Number {
         Number::from_network(text).expect("number")
     }
 
     fn user(email: &str) -> User {
-        User {
-            email: email.into(),
-            aliases: vec![],
-            login: None,
-            nickname: None,
-            mobile: None,
-            expires: None,
-            active: true,
-            gateway: None,
-            policy: Policy::default(),
-            post: false,
-        }
+        User::new(email, Policy::default())
     }
 
     fn access(trust_sender: bool) -> Access {
@@ -418,6 +329,8 @@ mod tests {
         Access::new(Settings {
             trusted_networks: networks.iter().filter_map(|n| Network::parse(n)).collect(),
             timezone: TimeZone::UTC,
+            address_passwords: false,
+            certificate_issuers: Vec::new(),
             defaults: Policy::default(),
             domains: HashMap::from([(
                 "example.org".into(),
@@ -437,7 +350,7 @@ mod tests {
                     to: vec![number("+15551230000")],
                 },
             )]),
-            users: vec![
+            users: Arc::new(People::new(vec![
                 User {
                     login: Some("asmith".into()),
                     mobile: Some(number("+15557654321")),
@@ -456,7 +369,7 @@ mod tests {
                     expires: Some(civil::date(2026, 10, 31)),
                     ..user("old@example.com")
                 },
-            ],
+            ])),
             first_mail_domain: "example.com".into(),
         })
     }
@@ -487,12 +400,19 @@ mod tests {
         let envelope = Envelope {
             sender: from.sender.into(),
             auth: from.auth.map(Into::into),
+            certificate: None,
             client,
             daemon: from.daemon.map(Into::into),
             queue_id: None,
         };
         let now = "2026-11-20T12:00:00Z".parse().expect("time");
-        match access.who(&envelope, from.orcpt, &number(from.to), now) {
+        match access.who(
+            &envelope,
+            &Shown::Nothing,
+            from.orcpt,
+            &number(from.to),
+            now,
+        ) {
             Ok(payer) => payer.account,
             Err(reply) => reply.to_string(),
         }
@@ -658,7 +578,9 @@ mod tests {
             "550 5.7.1 bob@example.com may not send SMS to +15551230000"
         );
         let mut all = access(false);
-        all.settings.users[1].policy.to_external = true;
+        let mut users = all.people().to_vec();
+        users[1].policy.to_external = true;
+        all.settings.users = Arc::new(users.into());
         assert_eq!(
             who(
                 &all,
@@ -680,25 +602,6 @@ mod tests {
             ..STRANGER
         };
         assert_eq!(who(&access(true), from), "ann.smith@example.com");
-    }
-
-    #[test]
-    fn networks_refuse_what_they_do_not_understand() {
-        for bad in [
-            "10.*",
-            "*",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0.0/-1",
-            "10.0.0.0/+8",
-            "localhost",
-            "",
-        ] {
-            assert!(Network::parse(bad).is_none(), "{bad}");
-        }
-        let all = Network::parse("0.0.0.0/0").expect("network");
-        assert!(all.contains("203.0.113.9".parse().expect("ip")));
-        assert!(!all.contains("2001:db8::1".parse().expect("ip")));
     }
 
     #[test]

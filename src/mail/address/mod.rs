@@ -4,8 +4,14 @@
 //! What is not ours is never touched, whatever it looks like. The RCPT argument is what is read,
 //! never `{rcpt_addr}`, which MTAs lower-case.
 
+mod account;
+mod parameters;
+
 use crate::mail::Reply;
 use crate::sms::{Number, Region};
+
+pub use account::{MAX_NUMBERS, numbers};
+pub use parameters::{Credentials, ParameterError, Parameters, Verbatim, shown};
 
 /// A longer RCPT argument is no address (RFC 5321 §4.5.3.1.3 has 256 for a path; parameters in a
 /// quoted local part may take more).
@@ -45,6 +51,8 @@ pub enum Target {
     Number(Number),
     /// The phone of this user of the mail domain: local part, lower case.
     User(String),
+    /// The account with this address, lower case: [`numbers`] finds the numbers in the mail's header.
+    Account(String),
 }
 
 /// A recipient, read.
@@ -58,6 +66,8 @@ pub enum Recipient {
         target: Target,
         /// Which of [`Settings::domains`].
         domain: usize,
+        /// What stands after `?`.
+        parameters: Parameters,
     },
     /// Ours, but wrong.
     Wrong(Reply),
@@ -122,69 +132,85 @@ impl Settings {
         if is_ordinary(local) {
             return Recipient::NotOurs;
         }
-        if let Some(rest) = self.strip_prefix(local) {
-            return self.read_number(rest, domain);
-        }
-        if local.eq_ignore_ascii_case(&self.account) {
-            return self.account_form(domain);
-        }
-        if looks_like_number(local) {
-            return self.read_number(local, domain);
-        }
-        match local.split_once('?') {
-            Some((_, parameters)) => wrong_parameters(parameters),
-            None => Recipient::Ours {
-                target: Target::User(local.to_lowercase()),
-                domain,
-            },
-        }
+        let host = &self.domains[domain].sms;
+        self.read_common(local, domain, host).unwrap_or_else(|| {
+            let (name, _) = split(local);
+            if looks_like_number(name) {
+                return self.number(name, local, domain);
+            }
+            ours(Target::User(name.to_lowercase()), local, domain)
+        })
     }
 
     fn read_mail(&self, local: &str, domain: usize) -> Recipient {
-        if let Some(rest) = self.strip_prefix(local) {
-            return self.read_number(rest, domain);
+        let host = &self.domains[domain].mail;
+        if let Some(read) = self.read_common(local, domain, host) {
+            return read;
         }
-        if local.eq_ignore_ascii_case(&self.account) {
-            return self.account_form(domain);
+        match split(local).0.strip_prefix('+') {
+            Some(digits) if self.plus_numbers && is_plus_number(digits) => {
+                self.number(&format!("+{digits}"), local, domain)
+            }
+            _ => Recipient::NotOurs,
         }
-        let (word, digits) = local.split_once('+').unwrap_or((local, ""));
-        let is_plus_form =
-            word.eq_ignore_ascii_case(&self.prefix) || self.plus_numbers && word.is_empty();
-        if is_plus_form
-            && digits.len() >= MIN_PLUS_DIGITS
-            && digits.bytes().all(|b| b.is_ascii_digit())
+    }
+
+    /// The forms that both domains of a pair have: prefix, prefix with plus, account.
+    fn read_common(&self, local: &str, domain: usize, host: &str) -> Option<Recipient> {
+        let (name, _) = split(local);
+        if let Some((word, number)) = name.split_once(':')
+            && word.eq_ignore_ascii_case(&self.prefix)
         {
-            return self.read_number(&format!("+{digits}"), domain);
+            return Some(self.number(number, local, domain));
         }
-        Recipient::NotOurs
+        if let Some((word, digits)) = name.split_once('+')
+            && word.eq_ignore_ascii_case(&self.prefix)
+            && is_plus_number(digits)
+        {
+            return Some(self.number(&format!("+{digits}"), local, domain));
+        }
+        let is_account = name.eq_ignore_ascii_case(&self.account);
+        let account = || Target::Account(format!("{}@{host}", self.account));
+        is_account.then(|| ours(account(), local, domain))
     }
 
-    /// What follows `sms:`, any case.
-    fn strip_prefix<'a>(&self, local: &'a str) -> Option<&'a str> {
-        let (word, rest) = local.split_once(':')?;
-        word.eq_ignore_ascii_case(&self.prefix).then_some(rest)
-    }
-
-    fn read_number(&self, text: &str, domain: usize) -> Recipient {
-        if let Some((_, parameters)) = text.split_once('?') {
-            return wrong_parameters(parameters);
+    fn number(&self, number: &str, local: &str, domain: usize) -> Recipient {
+        if number.is_empty() {
+            let text = format!("a phone number is missing after {}:", self.prefix);
+            return Recipient::Wrong(Reply::new(550, "5.1.1", text));
         }
-        match Number::parse(text, self.domains[domain].region) {
-            Ok(number) => Recipient::Ours {
-                target: Target::Number(number),
-                domain,
-            },
+        match Number::parse(number, self.domains[domain].region) {
+            Ok(number) => ours(Target::Number(number), local, domain),
             Err(error) => Recipient::Wrong(Reply::new(550, "5.1.1", error.to_string())),
         }
     }
+}
 
-    fn account_form(&self, domain: usize) -> Recipient {
-        let text = format!(
-            "{} takes no SMS in this version: write to NUMBER@{}",
-            self.account, self.domains[domain].sms
-        );
-        Recipient::Wrong(Reply::new(550, "5.1.3", text))
+/// What stands before `?`, and what behind it.
+fn split(local: &str) -> (&str, Option<&str>) {
+    match local.split_once('?') {
+        Some((name, parameters)) => (name, Some(parameters)),
+        None => (local, None),
     }
+}
+
+/// A recipient of ours, if its parameters are right.
+fn ours(target: Target, local: &str, domain: usize) -> Recipient {
+    match split(local)
+        .1
+        .map_or_else(|| Ok(Parameters::default()), Parameters::parse)
+    {
+        Ok(parameters) => Recipient::Ours {
+            target,
+            domain,
+            parameters,
+        },
+        Err(error) => Recipient::Wrong(Reply::new(550, "5.1.3", error.to_string())),
+    }
+}
+
+fn is_plus_number(digits: &str) -> bool {
+    digits.len() >= MIN_PLUS_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Local part (unquoted) and domain of `<local@domain>`; `None` when it is anything else.
@@ -240,32 +266,8 @@ fn is_ordinary(local: &str) -> bool {
 /// Begins like a number, so that a wrong one is called a wrong number and not an unknown user.
 fn looks_like_number(local: &str) -> bool {
     let digits = local.chars().filter(char::is_ascii_digit).count();
-    let letters = local
-        .split('?')
-        .next()
-        .unwrap_or("")
-        .chars()
-        .any(|c| c.is_alphabetic());
+    let letters = local.chars().any(char::is_alphabetic);
     local.starts_with('+') || digits > 0 && !letters
-}
-
-/// Parameters are refused by name until their machinery is there; the one that would be an
-/// attack is called one (threats T03).
-fn wrong_parameters(parameters: &str) -> Recipient {
-    let name: String = parameters
-        .split(['=', '&'])
-        .next()
-        .unwrap_or("")
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .take(20)
-        .collect();
-    let text = match name.as_str() {
-        "" => "a parameter is missing after ?".to_owned(),
-        "authenticated" => "parameter authenticated is never taken from an address".to_owned(),
-        name => format!("parameter {name} is not known to this version"),
-    };
-    Recipient::Wrong(Reply::new(550, "5.1.3", text))
 }
 
 #[cfg(test)]
@@ -288,17 +290,24 @@ mod tests {
         }
     }
 
-    fn shown(recipient: Recipient) -> String {
+    fn words(recipient: Recipient) -> String {
         match recipient {
             Recipient::NotOurs => "mail".into(),
             Recipient::Ours {
-                target: Target::Number(n),
+                target,
                 domain,
-            } => format!("{n} {domain}"),
-            Recipient::Ours {
-                target: Target::User(u),
-                domain,
-            } => format!("user {u} {domain}"),
+                parameters,
+            } => {
+                let target = match target {
+                    Target::Number(number) => number.to_string(),
+                    Target::User(user) => format!("user {user}"),
+                    Target::Account(address) => format!("account {address}"),
+                };
+                let user = parameters.credentials.user.map(|user| ("user", user));
+                let more = user.into_iter().chain(parameters.wishes);
+                let more: String = more.map(|(n, v)| format!(" {n}={v}")).collect();
+                format!("{target} {domain}{more}")
+            }
             Recipient::Wrong(reply) => reply.to_string(),
         }
     }
@@ -323,7 +332,37 @@ mod tests {
             ("<\"sms:\\+15551234567\"@example.com>", "+15551234567 0"),
             ("<SMS:+15551234567@EXAMPLE.COM>", "+15551234567 0"),
             ("<sms+15551234567@example.com>", "+15551234567 0"),
+            ("<sms+15551234567@sms.example.com>", "+15551234567 0"),
+            ("<sms@example.com>", "account sms@example.com 0"),
+            ("<Sms@sms.example.org>", "account sms@sms.example.org 1"),
+            // With parameters.
+            (
+                "<\"sms:+15551234567?maxmsgs=3&flash=1\"@example.com>",
+                "+15551234567 0 maxmsgs=3 flash=1",
+            ),
+            (
+                "<sms:+15551234567?user=john%example.com&pass=123@example.com>",
+                "+15551234567 0 user=john@example.com",
+            ),
+            (
+                "<sms+15551234567?flash=1@example.com>",
+                "+15551234567 0 flash=1",
+            ),
+            (
+                "<5551234567?flash=1@sms.example.com>",
+                "+15551234567 0 flash=1",
+            ),
+            (
+                "<sms:5551234567?flash=1@sms.example.com>",
+                "+15551234567 0 flash=1",
+            ),
+            ("<Ann?flash=1@sms.example.com>", "user ann 0 flash=1"),
+            (
+                "<sms?flash=1@example.com>",
+                "account sms@example.com 0 flash=1",
+            ),
             // Not ours.
+            ("<bob?flash=1@example.com>", "mail"),
             ("<sms+team@example.com>", "mail"),
             ("<sms+1234@example.com>", "mail"),
             ("<sms-team@example.com>", "mail"),
@@ -336,10 +375,6 @@ mod tests {
             ("<@>", "mail"),
             ("<+15551234567@[127.0.0.1]>", "mail"),
             // Ours and wrong.
-            (
-                "<sms@example.com>",
-                "550 5.1.3 sms takes no SMS in this version: write to NUMBER@sms.example.com",
-            ),
             ("<12@sms.example.com>", "550 5.1.1 12 is not a phone number"),
             (
                 "<+1555@sms.example.com>",
@@ -349,18 +384,21 @@ mod tests {
                 "<sms:ann@example.com>",
                 "550 5.1.1 ann is not a phone number",
             ),
-            ("<sms:@example.com>", "550 5.1.1  is not a phone number"),
             (
-                "<+15551234567?maxmsgs=3@sms.example.com>",
-                "550 5.1.3 parameter maxmsgs is not known to this version",
+                "<sms:@example.com>",
+                "550 5.1.1 a phone number is missing after sms:",
+            ),
+            (
+                "<+15551234567?color=red@sms.example.com>",
+                "550 5.1.3 parameter color is not known",
             ),
             (
                 "<\"sms:+15551234567?authenticated=1&user=boss\"@example.com>",
                 "550 5.1.3 parameter authenticated is never taken from an address",
             ),
             (
-                "<ann?flash=1@sms.example.com>",
-                "550 5.1.3 parameter flash is not known to this version",
+                "<ann?flash@sms.example.com>",
+                "550 5.1.3 parameter flash has no value: write flash=VALUE",
             ),
             (
                 "<sms:+15551234567?@example.com>",
@@ -376,7 +414,7 @@ mod tests {
             ("<(c)+15551234567@sms.example.com>", odd),
             ("< +15551234567@sms.example.com >", odd),
         ] {
-            assert_eq!(shown(settings().read(rcpt, false)), expected, "{rcpt}");
+            assert_eq!(words(settings().read(rcpt, false)), expected, "{rcpt}");
         }
     }
 
@@ -387,7 +425,7 @@ mod tests {
             ("\"sms:+15551234567\"@example.com", "+15551234567 0"),
             ("bob@example.com", "mail"),
         ] {
-            assert_eq!(shown(settings().read(rcpt, true)), expected, "{rcpt}");
+            assert_eq!(words(settings().read(rcpt, true)), expected, "{rcpt}");
         }
     }
 
@@ -398,11 +436,11 @@ mod tests {
             ..settings()
         };
         assert_eq!(
-            shown(settings.read("<+15551234567@example.com>", false)),
+            words(settings.read("<+15551234567@example.com>", false)),
             "+15551234567 0"
         );
         assert_eq!(
-            shown(settings.read("<ann+15551234567@example.com>", false)),
+            words(settings.read("<ann+15551234567@example.com>", false)),
             "mail"
         );
     }

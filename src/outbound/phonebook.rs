@@ -1,0 +1,659 @@
+//! Changes of the phonebook: one audit line each, durable with it; its owner hears of it by mail, and a phone
+//! whose number is replaced by SMS (threats T13).
+//!
+//! Admins come in here ([`Outbound::set_number`] and the others); what a mail teaches is decided in
+//! [`super::ask`]. A name that is a user of the configuration is that user: its learned number may be set
+//! while the configuration has none.
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::Outbound;
+use super::admit::Admitted;
+use super::wishes::Wishes;
+use crate::access::credentials::Shown;
+use crate::mail::text::MailText;
+use crate::mail::{Client, Envelope};
+use crate::phonebook::{self, Row};
+use crate::sms::{Number, Region};
+use crate::store::phonebook::{
+    Arrivals, Change, Entry, Group, Listing, MAX_LISTINGS, MAX_MEMBERS, Member,
+};
+use crate::store::{Dedupe, NewMessage, OutMail, StoreError};
+
+/// A phone hears of it once a day, however often its number goes here and there (threats T15).
+const NOTICE_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// Somebody was faster: so often a change is decided anew.
+const TRIES: usize = 5;
+
+/// A change, and all that goes with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// What changes.
+    pub change: Change,
+    /// The owner's mail.
+    pub mails: Vec<OutMail>,
+    /// The SMS to the number that was replaced.
+    pub notice: Option<NewMessage>,
+}
+
+/// Why the phonebook was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unchanged {
+    /// It makes no sense.
+    #[error("{0}")]
+    Wrong(String),
+    /// There is no such name.
+    #[error("{0} is not in the phonebook")]
+    Absent(String),
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an admin writes under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The phone, as people write it.
+    pub number: String,
+    /// What people call it; `None`: as before.
+    pub shown: Option<String>,
+    /// Who may change it by mail; `None`: as before.
+    pub owner: Option<String>,
+    /// For people; `None`: as before.
+    pub notes: Option<String>,
+}
+
+/// What became of a row of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It was not there.
+    Added,
+    /// It said something else.
+    Changed,
+    /// It says so already.
+    Same,
+}
+
+impl Imported {
+    /// The name in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Imported::Added => "added",
+            Imported::Changed => "changed",
+            Imported::Same => "same",
+        }
+    }
+}
+
+/// A name as the phonebook knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The address that names the listing.
+    pub address: String,
+    /// A user's, with the number that the configuration has.
+    pub user: Option<Option<Number>>,
+    /// How its numbers are read.
+    pub region: Region,
+}
+
+impl Outbound {
+    /// A change with its audit line and all who are to hear of it.
+    pub(super) fn change(
+        &self,
+        who: &str,
+        address: &str,
+        was: Option<Listing>,
+        is: Option<Listing>,
+        now: Timestamp,
+    ) -> Lesson {
+        let id = self.world.message_id();
+        let notice = match (&was, &is) {
+            (Some(Listing::Entry(old)), Some(Listing::Entry(new))) if old.number != new.number => {
+                self.notice(&old.number, address, now)
+            }
+            _ => None,
+        };
+        Lesson {
+            mails: self.owners_mails(who, address, was.as_ref(), is.as_ref()),
+            change: Change::new(id, now, who, address, was, is),
+            notice,
+        }
+    }
+
+    /// The owner is told, the one before too.
+    fn owners_mails(
+        &self,
+        who: &str,
+        address: &str,
+        was: Option<&Listing>,
+        is: Option<&Listing>,
+    ) -> Vec<OutMail> {
+        let planner = self.planner();
+        let owner = |listing: Option<&Listing>| match listing {
+            Some(Listing::Entry(entry)) => entry.owner.clone(),
+            Some(Listing::Group(_)) | None => None,
+        };
+        let user = planner.access.user(address);
+        let mut owners: Vec<String> = user.map(|user| user.email.clone()).into_iter().collect();
+        for owner in [owner(was), owner(is)].into_iter().flatten() {
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+        owners.retain(|owner| !self.writer.programs.get().contains(owner));
+        let told = |listing: Option<&Listing>| match listing {
+            Some(listing) => listing.told(),
+            None => "nothing".to_owned(),
+        };
+        let who = match who {
+            "command" | "import" => "an admin".to_owned(),
+            account => account.to_owned(),
+        };
+        let text = format!(
+            "The phonebook entry {address}, to which SMS are sent, was changed by {who}.\n\n\
+             Before:  {}\nNow:     {}\n\n\
+             If that is wrong, tell {}; who may change it can write a mail to {} with the right number, \
+             and nothing else, as the subject.\n",
+            told(was),
+            told(is),
+            self.writer.admin,
+            self.sms_address(address),
+        );
+        let subject = format!("Phonebook: {address} was changed");
+        let mail = |owner: &String| {
+            self.writer.post(&self.world, owner, |blank| {
+                let report = crate::mail::report::Report {
+                    subject: &subject,
+                    text: &text,
+                    ..blank
+                };
+                self.writer.letterhead.write(&report)
+            })
+        };
+        owners.iter().map(mail).collect()
+    }
+
+    /// `ann@example.com` as people write it to reach her phone: `ann@sms.example.com`.
+    pub fn sms_address(&self, address: &str) -> String {
+        let planner = self.planner();
+        let domains = &planner.addresses.domains;
+        let (local, mail) = address.rsplit_once('@').unwrap_or((address, ""));
+        let domain = domains.iter().find(|domain| domain.mail == mail);
+        domain.map_or_else(
+            || address.to_owned(),
+            |domain| format!("{local}@{}", domain.sms),
+        )
+    }
+
+    /// The SMS to the number that was replaced; none where none may be sent.
+    fn notice(&self, number: &Number, address: &str, now: Timestamp) -> Option<NewMessage> {
+        let planner = self.planner();
+        let admin = &self.writer.admin;
+        let envelope = Envelope {
+            sender: admin.clone(),
+            client: Client::Local,
+            ..Envelope::default()
+        };
+        let region = self.region_of(address);
+        let payer = planner
+            .access
+            .who(&envelope, &Shown::Nothing, None, number, now)
+            .ok()?;
+        let reach = &payer.policy.reach;
+        let number = planner.destinations.check(number.clone(), region, reach);
+        let to = Admitted {
+            number: number.ok()?,
+            payer,
+            wishes: Wishes::default(),
+            due: None,
+        };
+        let mail = MailText {
+            text: format!(
+                "SMS to {address} no longer come to this phone: somebody gave another number. \
+                 If that is wrong, tell {admin}"
+            ),
+            ..MailText::default()
+        };
+        let plan = planner.plan(&mail, &to).ok()?;
+        let key = Sha256::digest(format!("replaced\0{}\0{address}", to.number)).into();
+        let recipient = to.number.as_str().to_owned();
+        let mut message = self.message(&planner, &envelope, &recipient, &mail, to, plan, now);
+        // It is ours, and nobody's account.
+        message.charge = None;
+        message.confirm = false;
+        let until = now + NOTICE_AGAIN;
+        Some(NewMessage {
+            message,
+            dedupe: vec![Dedupe { key, until }],
+        })
+    }
+
+    fn region_of(&self, address: &str) -> Region {
+        let planner = self.planner();
+        let mail = address.rsplit_once('@').map_or("", |(_, mail)| mail);
+        let domains = &planner.addresses.domains;
+        let domain = domains.iter().find(|domain| domain.mail == mail);
+        // There is one at least.
+        domain.unwrap_or(&domains[0]).region
+    }
+
+    /// The line in the log, numbers masked.
+    pub(super) fn log_change(&self, change: &Change) {
+        let number = |listing: &Option<Listing>| match listing {
+            Some(Listing::Entry(entry)) => format!("{:?}", entry.number),
+            Some(Listing::Group(group)) => format!("{} members", group.members.len()),
+            None => "-".to_owned(),
+        };
+        let (old, new) = (number(&change.was), number(&change.is));
+        let audit = &change.audit;
+        tracing::info!(
+            audit = %audit.id, who = audit.who, name = audit.address, old, new, event = "phonebook"
+        );
+    }
+
+    /// What a text names: `plumber`, `plumber@example.com`, `plumber@sms.example.com`, a user's alias or
+    /// nickname. Without a domain, in the first one.
+    pub fn named(&self, text: &str) -> Result<Name, Unchanged> {
+        let planner = self.planner();
+        let wrong = |why: String| Unchanged::Wrong(why);
+        let addresses = &planner.addresses;
+        let text = text.trim().to_lowercase();
+        let (local, domain) = match text.rsplit_once('@') {
+            None => (text.as_str(), &addresses.domains[0]),
+            Some((local, name)) => {
+                let mut domains = addresses.domains.iter();
+                let domain = domains.find(|domain| domain.sms == name || domain.mail == name);
+                let write = || {
+                    let own: Vec<_> = addresses.domains.iter().map(|d| d.sms.as_str()).collect();
+                    wrong(format!(
+                        "{text}: {name} is no domain of ours; write a name at {}",
+                        own.join(" or ")
+                    ))
+                };
+                (local, domain.ok_or_else(write)?)
+            }
+        };
+        if let Some(user) = planner.access.user_called(local, &domain.mail) {
+            return Ok(Name {
+                address: user.email.clone(),
+                user: Some(user.mobile.clone()),
+                region: domain.region,
+            });
+        }
+        if !phonebook::is_local(local) {
+            return Err(wrong(format!(
+                "{local} cannot be a name; write letters, digits, - _ and single dots, a letter at least"
+            )));
+        }
+        let prefix = format!("{}+", addresses.prefix);
+        let taken = [
+            addresses.account.as_str(),
+            "postmaster",
+            "abuse",
+            crate::mail::compose::NO_REPLY,
+        ];
+        if taken.contains(&local)
+            || local.starts_with(&prefix)
+            || super::names::code_of(local).is_some()
+        {
+            return Err(wrong(format!(
+                "{local} has a meaning of its own here; write another name"
+            )));
+        }
+        Ok(Name {
+            address: format!("{local}@{}", domain.mail),
+            user: None,
+            region: domain.region,
+        })
+    }
+
+    async fn listing(&self, address: &str) -> Result<Option<Listing>, StoreError> {
+        let found = self.store.listings(&[address.to_owned()]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Sets the number of a name.
+    pub async fn set_number(&self, name: &str, told: &Told) -> Result<Imported, Unchanged> {
+        let name = self.named(name)?;
+        for _ in 0..TRIES {
+            let now = self.world.now();
+            let was = self.listing(&name.address).await?;
+            let (what, lesson) = self.entry(&name, told, was, "command", now)?;
+            let Some(lesson) = lesson else {
+                return Ok(what);
+            };
+            match self.learn(now, vec![lesson]).await {
+                Err(StoreError::Changed(_)) => {}
+                done => return Ok(done.map(|()| what)?),
+            }
+        }
+        Err(StoreError::Changed(name.address).into())
+    }
+
+    /// What setting a name would change.
+    fn entry(
+        &self,
+        name: &Name,
+        told: &Told,
+        was: Option<Listing>,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<(Imported, Option<Lesson>), Unchanged> {
+        let address = &name.address;
+        let wrong = |why: String| Err(Unchanged::Wrong(why));
+        if let Some(Some(mobile)) = &name.user {
+            return wrong(format!(
+                "{address} is a user with mobile {mobile} in the configuration, which wins; change it there"
+            ));
+        }
+        let before = match &was {
+            Some(Listing::Group(_)) if name.user.is_none() => {
+                return wrong(format!("{address} is a group; remove it first"));
+            }
+            Some(Listing::Entry(entry)) => Some(entry),
+            Some(Listing::Group(_)) | None => None,
+        };
+        let number = Number::parse(&told.number, name.region);
+        let number = match number {
+            Ok(number) => number,
+            Err(error) => return wrong(error.to_string()),
+        };
+        if let Some(long) = [&told.shown, &told.owner, &told.notes]
+            .into_iter()
+            .flatten()
+            .find(|text| text.len() > phonebook::MAX_FIELD || text.contains(char::is_control))
+        {
+            let start: String = long.chars().filter(|c| !c.is_control()).take(20).collect();
+            return wrong(format!(
+                "{start}… is too long or has control characters; write one line of {} octets at most",
+                phonebook::MAX_FIELD
+            ));
+        }
+        if let Some(owner) = &told.owner
+            && !owner.is_empty()
+            && !owner.contains('@')
+        {
+            return wrong(format!(
+                "owner {owner} is no account; write its mail address"
+            ));
+        }
+        let set = |told: &Option<String>, before: Option<&Option<String>>| match told {
+            Some(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            None => before.cloned().flatten(),
+        };
+        let owner = match name.user {
+            Some(_) => Some(address.clone()),
+            None => set(&told.owner, before.map(|entry| &entry.owner)).map(|o| o.to_lowercase()),
+        };
+        let is = Listing::Entry(Entry {
+            address: address.clone(),
+            number,
+            shown: set(&told.shown, before.map(|entry| &entry.shown)),
+            owner,
+            notes: set(&told.notes, before.map(|entry| &entry.notes)),
+            changed: now,
+        });
+        Ok(self.unless_same(who, address, was, is, now))
+    }
+
+    fn unless_same(
+        &self,
+        who: &str,
+        address: &str,
+        was: Option<Listing>,
+        is: Listing,
+        now: Timestamp,
+    ) -> (Imported, Option<Lesson>) {
+        match &was {
+            Some(old) if old.says(&is) => (Imported::Same, None),
+            Some(_) => {
+                let lesson = self.change(who, address, was, Some(is), now);
+                (Imported::Changed, Some(lesson))
+            }
+            None => {
+                let lesson = self.change(who, address, None, Some(is), now);
+                (Imported::Added, Some(lesson))
+            }
+        }
+    }
+
+    /// Removes a name, whatever it leads to.
+    pub async fn remove_name(&self, name: &str) -> Result<(), Unchanged> {
+        let name = self.named(name)?;
+        for _ in 0..TRIES {
+            let now = self.world.now();
+            let Some(was) = self.listing(&name.address).await? else {
+                return Err(Unchanged::Absent(name.address));
+            };
+            let lesson = self.change("command", &name.address, Some(was), None, now);
+            match self.learn(now, vec![lesson]).await {
+                Err(StoreError::Changed(_)) => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(StoreError::Changed(name.address).into())
+    }
+
+    /// Adds members to a group and takes others out; an empty list of both makes an empty group.
+    pub async fn set_members(
+        &self,
+        name: &str,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Imported, Unchanged> {
+        let name = self.named(name)?;
+        let (add, remove) = (self.members(&name, add)?, self.members(&name, remove)?);
+        for _ in 0..TRIES {
+            let now = self.world.now();
+            let was = self.listing(&name.address).await?;
+            let mut members = match &was {
+                Some(Listing::Group(group)) => group.members.clone(),
+                Some(Listing::Entry(_)) | None => Vec::new(),
+            };
+            members.retain(|member| !remove.contains(member));
+            members.extend(add.iter().cloned());
+            let (what, lesson) = self.group(&name, members, None, was, "command", now)?;
+            let Some(lesson) = lesson else {
+                return Ok(what);
+            };
+            match self.learn(now, vec![lesson]).await {
+                Err(StoreError::Changed(_)) => {}
+                done => return Ok(done.map(|()| what)?),
+            }
+        }
+        Err(StoreError::Changed(name.address).into())
+    }
+
+    /// Members as people write them.
+    fn members(&self, group: &Name, written: &[String]) -> Result<Vec<Member>, Unchanged> {
+        let one = |text: &String| match Number::parse(text, group.region) {
+            Ok(number) => Ok(Member::Number(number)),
+            Err(error) if !text.contains(char::is_alphabetic) => {
+                Err(Unchanged::Wrong(error.to_string()))
+            }
+            // A bare name is of the group's own domain.
+            Err(_) if !text.contains('@') => {
+                let domain = group
+                    .address
+                    .rsplit_once('@')
+                    .map_or("", |(_, domain)| domain);
+                Ok(Member::Name(
+                    self.named(&format!("{text}@{domain}"))?.address,
+                ))
+            }
+            Err(_) => Ok(Member::Name(self.named(text)?.address)),
+        };
+        written.iter().map(one).collect()
+    }
+
+    fn group(
+        &self,
+        name: &Name,
+        members: Vec<Member>,
+        notes: Option<String>,
+        was: Option<Listing>,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<(Imported, Option<Lesson>), Unchanged> {
+        let address = &name.address;
+        let wrong = |why: String| Err(Unchanged::Wrong(why));
+        if name.user.is_some() {
+            return wrong(format!("{address} is a user; call the group otherwise"));
+        }
+        let before = match &was {
+            Some(Listing::Entry(_)) => {
+                return wrong(format!("{address} is a contact; remove it first"));
+            }
+            Some(Listing::Group(group)) => group.notes.clone(),
+            None => None,
+        };
+        let mut seen = std::collections::HashSet::new();
+        let members: Vec<_> = members
+            .into_iter()
+            .filter(|member| seen.insert(member.clone()))
+            .collect();
+        if members.contains(&Member::Name(address.clone())) {
+            return wrong(format!("{address} cannot be in itself"));
+        }
+        if members.len() > MAX_MEMBERS {
+            return wrong(format!(
+                "{address} would have {} members; one mail becomes {MAX_MEMBERS} SMS at most",
+                members.len()
+            ));
+        }
+        let is = Listing::Group(Group {
+            address: address.clone(),
+            members,
+            notes: notes.or(before),
+            changed: now,
+        });
+        Ok(self.unless_same(who, address, was, is, now))
+    }
+
+    /// Takes rows of a file, all or none of them that can be taken; an outcome a row. `dry`: nothing is
+    /// changed.
+    pub async fn import(
+        &self,
+        rows: &[Row],
+        dry: bool,
+    ) -> Result<Vec<Result<Imported, String>>, Unchanged> {
+        for _ in 0..TRIES {
+            let now = self.world.now();
+            let (outcomes, lessons) = self.import_once(rows, now).await?;
+            if dry || lessons.is_empty() {
+                return Ok(outcomes);
+            }
+            match self.learn(now, lessons).await {
+                Err(StoreError::Changed(_)) => {}
+                done => return Ok(done.map(|()| outcomes)?),
+            }
+        }
+        Err(Unchanged::Wrong(
+            "somebody else changes the phonebook all the time".into(),
+        ))
+    }
+
+    async fn import_once(
+        &self,
+        rows: &[Row],
+        now: Timestamp,
+    ) -> Result<(Vec<Result<Imported, String>>, Vec<Lesson>), Unchanged> {
+        let named = |row: &Row| match self.named(&row.name) {
+            // A card's mail address elsewhere says nothing here; what people call it does.
+            Err(_) if row.name.contains('@') => {
+                match row.shown.as_deref().and_then(phonebook::local_of) {
+                    Some(local) => self.named(&local),
+                    None => self.named(&row.name),
+                }
+            }
+            named => named,
+        };
+        let names: Vec<_> = rows.iter().map(named).collect();
+        let wanted = names.iter().flatten().map(|name| name.address.clone());
+        let wanted: Vec<String> = wanted.collect();
+        let room = MAX_LISTINGS.saturating_sub(self.store.phonebook().await?.len());
+        let found = self.store.listings(&wanted).await?.into_iter();
+        let mut before: std::collections::HashMap<String, Listing> = found
+            .map(|listing| (listing.address().to_owned(), listing))
+            .collect();
+        let (mut outcomes, mut lessons) = (Vec::new(), Vec::new());
+        let (mut seen, mut added) = (std::collections::HashMap::new(), 0);
+        for (row, name) in rows.iter().zip(names) {
+            let outcome = name.and_then(|name| {
+                if let Some(line) = seen.insert(name.address.clone(), row.line) {
+                    let text = format!("{} is also in line {line}", name.address);
+                    return Err(Unchanged::Wrong(text));
+                }
+                let was = before.remove(&name.address);
+                self.imported(row, &name, was, now)
+            });
+            outcomes.push(match outcome {
+                Ok((Imported::Added, _)) if added >= room => Err(format!(
+                    "the phonebook is full: it has {MAX_LISTINGS} names"
+                )),
+                Ok((what, lesson)) => {
+                    added += usize::from(what == Imported::Added);
+                    // Whoever is told by SMS is told of one change, not of a file of them.
+                    lessons.extend(lesson.map(|lesson| Lesson {
+                        notice: None,
+                        ..lesson
+                    }));
+                    Ok(what)
+                }
+                Err(Unchanged::Store(error)) => return Err(error.into()),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+        Ok((outcomes, lessons))
+    }
+
+    fn imported(
+        &self,
+        row: &Row,
+        name: &Name,
+        was: Option<Listing>,
+        now: Timestamp,
+    ) -> Result<(Imported, Option<Lesson>), Unchanged> {
+        if row.number.is_empty() {
+            let members = self.members(name, &row.members)?;
+            return self.group(name, members, row.notes.clone(), was, "import", now);
+        }
+        let told = Told {
+            number: row.number.clone(),
+            shown: row.shown.clone(),
+            owner: row.owner.clone(),
+            notes: row.notes.clone(),
+        };
+        if let Some(Some(mobile)) = &name.user
+            && Number::parse(&row.number, name.region).as_ref() == Ok(mobile)
+        {
+            return Ok((Imported::Same, None));
+        }
+        self.entry(name, &told, was, "import", now)
+    }
+
+    /// Makes changes durable, and lets go what waited for them.
+    async fn learn(&self, now: Timestamp, lessons: Vec<Lesson>) -> Result<(), StoreError> {
+        let mut arrivals = Arrivals::default();
+        for lesson in &lessons {
+            arrivals.changes.push(lesson.change.clone());
+            arrivals.mails.extend(lesson.mails.iter().cloned());
+            arrivals.messages.extend(lesson.notice.clone());
+        }
+        self.store.take(now, arrivals).await?;
+        self.changed(lessons.iter().map(|lesson| &lesson.change));
+        Ok(())
+    }
+
+    /// Changes are durable: the log, and whoever waits.
+    pub(super) fn changed<'a>(&self, changes: impl Iterator<Item = &'a Change>) {
+        for change in changes {
+            self.log_change(change);
+        }
+        self.learned.notify_one();
+        self.wake();
+        self.wake_mail.notify_one();
+    }
+}

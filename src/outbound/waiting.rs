@@ -1,0 +1,228 @@
+//! The task that ends the wait of kept mails: the number became known, or nobody said it in time.
+//!
+//! It looks at every open question now and then, and at once when a number was learned; so it does not matter
+//! who said the number, where, or what was killed in between. Each mail becomes a message or a report in
+//! one transaction with its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Outbound;
+use super::accept::{REPEAT_WINDOW, log_accepted};
+use super::admit::Asked;
+use super::plan;
+use crate::access::credentials::Shown;
+use crate::mail::address;
+use crate::mail::text::{MailText, RawMail};
+use crate::mail::{Client, Envelope, Reply};
+use crate::outbound::notify;
+use crate::sms::Number;
+use crate::store::phonebook::{KeptMail, Listing, Question, Release};
+use crate::store::{Dedupe, NewMessage, OutMail, StoreError, Taken};
+
+/// How often to look without being rung: a time that is over, a number in a new configuration.
+const POLL: Duration = Duration::from_secs(30);
+
+impl Outbound {
+    /// Ends waits until `stop` turns true or the store is dead.
+    pub async fn end_waits(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            match self.end_those_over().await {
+                Ok(()) => {}
+                Err(reason @ StoreError::Dead(_)) => {
+                    tracing::error!(%reason, event = "waiting-stopped");
+                    return;
+                }
+                // They wait on; the next round tries again.
+                Err(error) => tracing::warn!(%error, event = "still-waiting"),
+            }
+            tokio::select! {
+                changed = stop.changed() => if changed.is_err() { return },
+                () = self.learned.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Looks at every question once.
+    pub async fn end_those_over(&self) -> Result<(), StoreError> {
+        for question in self.store.questions(None).await? {
+            let number = self.number_of(&question.address).await?;
+            let now = self.world.now();
+            if number.is_none() && question.until > now {
+                continue;
+            }
+            for mail in self.store.kept(&question).await? {
+                self.end_one(&question, mail, number.as_ref(), now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a user: the configuration's, else the one that was learned.
+    async fn number_of(&self, address: &str) -> Result<Option<Number>, StoreError> {
+        let planner = self.planner();
+        let user = planner.access.user(address);
+        if let Some(mobile) = user.and_then(|user| user.mobile.clone()) {
+            return Ok(Some(mobile));
+        }
+        let found = self.store.listings(&[address.to_owned()]).await?;
+        Ok(found.into_iter().find_map(|listing| match listing {
+            Listing::Entry(entry) => Some(entry.number),
+            Listing::Group(_) => None,
+        }))
+    }
+
+    async fn end_one(
+        &self,
+        question: &Question,
+        mail: KeptMail,
+        number: Option<&Number>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = mail.id;
+        let sent = match number {
+            Some(number) => self.unkept(question, &mail, number, now),
+            None => {
+                let text = format!(
+                    "nobody told the mobile number of {} in time",
+                    question.address
+                );
+                Err(Reply::new(550, "5.1.1", text))
+            }
+        };
+        let mut release = Release {
+            question: question.clone(),
+            mail: id,
+            message: None,
+            mails: Vec::new(),
+        };
+        match &sent {
+            Ok((message, note)) => {
+                release.message = Some(message.clone());
+                release.mails.extend(note.clone());
+            }
+            Err(reply) => release.mails = self.not_sent(&mail, reply),
+        }
+        let ended = match self.store.end_wait(now, release.clone()).await {
+            // The month is used up by now.
+            Err(StoreError::OverLimit { account, .. }) => {
+                let reply = self.over_limit(&account, now);
+                release.message = None;
+                release.mails = self.not_sent(&mail, &reply);
+                self.store.end_wait(now, release).await?
+            }
+            ended => ended?,
+        };
+        match (ended, sent) {
+            (Some(Taken::Queued), Ok((new, _))) => {
+                let queue_id = mail.origin.queue_id.as_deref().unwrap_or("-");
+                tracing::info!(kept = %id, msg = %new.message.id, event = "released");
+                log_accepted(&new.message, queue_id);
+                self.wake();
+            }
+            (Some(_), _) => {
+                tracing::info!(kept = %id, queue_id = mail.origin.queue_id, event = "given-up");
+            }
+            (None, _) => {}
+        }
+        self.wake_mail.notify_one();
+        Ok(())
+    }
+
+    /// The message that a kept mail becomes, and the note that it was cut; judged as if it came now.
+    fn unkept(
+        &self,
+        question: &Question,
+        kept: &KeptMail,
+        number: &Number,
+        now: Timestamp,
+    ) -> Result<(NewMessage, Option<OutMail>), Reply> {
+        let planner = self.planner();
+        let envelope = Envelope {
+            sender: question.sender.clone(),
+            client: Client::Local,
+            queue_id: kept.origin.queue_id.clone(),
+            ..Envelope::default()
+        };
+        let (mut asked, read) = (self.asked_then(&kept.origin.recipient), number.clone());
+        let due = asked.wishes.due(kept.kept).ok().flatten();
+        asked.wishes.at = None;
+        let mut to = planner.admit(&envelope, read, &asked, now)?;
+        to.due = due.filter(|due| *due > now);
+        let mail = MailText {
+            text: kept.text.clone(),
+            subject: kept.origin.subject.clone(),
+            message_id: kept.origin.message_id.clone(),
+            flash: kept.flash,
+            confirm: kept.confirm,
+            private: kept.private,
+            notes: kept.notes.clone(),
+            ..MailText::default()
+        };
+        let plan = planner.plan(&mail, &to)?;
+        let cut = plan.cut;
+        let key = plan::repeat_of(&to.payer.account, to.number.as_str(), &kept.fingerprint);
+        let message = self.message(
+            &planner,
+            &envelope,
+            &kept.origin.recipient,
+            &mail,
+            to,
+            plan,
+            now,
+        );
+        let note = cut.then(|| notify::cut(&self.writer, &self.world, &message));
+        let dedupe = vec![Dedupe {
+            key,
+            until: kept.kept + REPEAT_WINDOW,
+        }];
+        Ok((NewMessage { message, dedupe }, note.flatten()))
+    }
+
+    /// What the address of a kept mail asks of its message. It has no passwords, and was right when it came.
+    fn asked_then(&self, recipient: &str) -> Asked {
+        let planner = self.planner();
+        let read = planner.addresses.read(recipient, true);
+        let (domain, parameters) = match read {
+            address::Recipient::Ours {
+                domain, parameters, ..
+            } => (domain, parameters),
+            _ => (0, address::Parameters::default()),
+        };
+        Asked {
+            domain,
+            original: None,
+            shown: Shown::Nothing,
+            wishes: super::admit::wishes(&parameters).unwrap_or_default(),
+            to_user: true,
+        }
+    }
+
+    fn not_sent(&self, kept: &KeptMail, reply: &Reply) -> Vec<OutMail> {
+        let Some(to) = &kept.origin.report_to else {
+            return Vec::new();
+        };
+        let mut mail = RawMail::default();
+        let mut field = |name: &str, value: &str| {
+            if !value.is_empty() && !value.contains(char::is_control) {
+                mail.headers.push((name.into(), value.into()));
+            }
+        };
+        field("Subject", &kept.origin.subject);
+        if let Some(id) = &kept.origin.message_id {
+            field("Message-ID", &format!("<{id}>"));
+        }
+        let failed = [(kept.origin.recipient.clone(), reply)];
+        vec![notify::refused(
+            &self.writer,
+            &self.world,
+            to,
+            &mail,
+            &failed,
+        )]
+    }
+}
