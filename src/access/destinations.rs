@@ -161,7 +161,7 @@ mod tests {
             deny: owned(&["+1900", "+4470"]),
             rewrite: vec![(
                 Regex::new("^\\+15550(\\d+)$").expect("regex"),
-                "+4207$1".into(),
+                "+420777$1".into(),
             )],
             regions: vec![us],
         };

@@ -139,7 +139,7 @@ fn a_table_means_what_the_list_means() {
 fn what_is_wrong_has_a_line_and_a_column() {
     wrong(
         "email;mobile;monthly_limit;active\nann@example.com;12;many;maybe\n\nbob;;-1;\n",
-        "users.csv:2:17: mobile: \"12\" is too short or too long for its country; write all of its digits\n\
+        "users.csv:2:17: mobile: \"12\" is not a phone number; write one like \"+15551234567\"\n\
          users.csv:2:20: monthly_limit: \"many\" is not a number here; write a whole number, 0 or more\n\
          users.csv:2:25: active: \"maybe\" is neither yes nor no; write true or false\n\
          users.csv:4:1: email: \"bob\" is not a mail address; write one like ann@example.com\n\
@@ -147,7 +147,7 @@ fn what_is_wrong_has_a_line_and_a_column() {
     );
     wrong(
         "name,email,send\n\"Smith, \"\"Ann\"\"\",ann@example.com,\"users;\neverybody\"\nBob,,\n",
-        "users.csv:2:35: send[1]: \"everybody\" is not a right; write users, external, phonebook, binary or gateway\n\
+        "users.csv:2:34: send[1]: \"everybody\" is not a right; write users, external, phonebook, binary or gateway\n\
          users.csv:4:5: email: is missing; write the user's mail address",
     );
     wrong(
@@ -175,7 +175,7 @@ fn names_are_one_user_s() {
     assert_eq!(
         said.map(|_| "fine").unwrap_err().trim_end(),
         "users.csv:2:17: aliases[1]: \"ann@example.com\" is also users[0].email; an address, alias or login names one user\n\
-         users.csv:2:48: nickname: \"ann\" is also users[0].nickname; write another nickname\n\
+         users.csv:2:48: nickname: \"Ann\" is also users[0].nickname; write another nickname\n\
          users.csv:3:18: login: \"ANN\" is also users[0].login; an address, alias or login names one user\n\
          users.csv:4:1: email: \"eve@example.com\" is also users.csv:3 email; an address, alias or login names one user"
     );

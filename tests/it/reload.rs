@@ -92,10 +92,7 @@ async fn sighup_takes_over_people_and_keeps_what_is_broken_out() {
         answer(&product, "carol@sms.example.com", "one").await,
         "accept"
     );
-    assert_eq!(
-        answer(&product, dave, "two").await,
-        "550 5.1.1 dave@sms.example.com: no such user"
-    );
+    assert_eq!(answer(&product, dave, "two").await, "550 5.1.1");
 
     // Dave comes, Carol is not to be written to any more, Bob may send no data and at most one SMS.
     house.write("email,mobile\ndave@example.com,+15557770002\n");
@@ -108,10 +105,7 @@ async fn sighup_takes_over_people_and_keeps_what_is_broken_out() {
             .starts_with("550 5.1.1")
     );
     let foreign = answer(&product, "+15551234567@sms.example.com", "five").await;
-    assert!(
-        foreign.ends_with("is not among those you may send to"),
-        "{foreign}"
-    );
+    assert_eq!(foreign, "550 5.7.1");
     assert_eq!(product.phone("+15557770002", 1), ["three"]);
 
     // A broken table, a broken configuration: the old ones stay, and the log says where it is wrong.
@@ -119,7 +113,7 @@ async fn sighup_takes_over_people_and_keeps_what_is_broken_out() {
     hang_up(&product, NOT_RELOADED);
     let log = product.log();
     assert!(
-        log.contains("users.csv:2:18: mobile: \"12\" is too short or too long for its country"),
+        log.contains("users.csv:2:18: mobile: \"12\" is not a phone number"),
         "{log}"
     );
     assert_eq!(answer(&product, dave, "six").await, "accept");
@@ -128,8 +122,9 @@ async fn sighup_takes_over_people_and_keeps_what_is_broken_out() {
     house.write("email,mobile\ndave@example.com,+15557770003\n");
     house.edit("access:", "acess:");
     hang_up(&product, NOT_RELOADED);
-    assert_eq!(product.phone("+15557770002", 2).len(), 2);
+    assert_eq!(answer(&product, dave, "broken").await, "accept");
     house.edit("acess:", "access:");
+    assert_eq!(product.phone("+15557770002", 3).len(), 3);
 
     // What needs a restart is named, and the rest is taken over.
     house.edit("admin: postmaster@example.com", "admin: root@example.com");
@@ -147,13 +142,9 @@ async fn sighup_takes_over_people_and_keeps_what_is_broken_out() {
             .log()
             .contains("needs a restart: gateways.lab, mail.admin")
     );
-    assert_eq!(
-        answer(&product, dave, "seven").await,
-        "550 5.7.1 SMS to +15557770003 is not allowed: this destination is not among those you may send to"
-    );
+    assert_eq!(answer(&product, dave, "seven").await, "550 5.7.1");
 
     // A rule that needs a gateway which does not run would have mails refused.
-    house.edit(GATEWAY, "");
     house.edit(
         "gateways: [{ id: lab",
         "gateways: [{ id: lab2, type: simulated }, { id: lab",
@@ -276,7 +267,7 @@ async fn imported_users_are_there_at_once() {
         (
             "email,mobile\neve@example.com,12\n",
             78,
-            ":2:17: mobile: \"12\" is too short",
+            ":2:17: mobile: \"12\" is not a phone number",
         ),
         (
             "email,nick\neve@example.com,x\nbob@example.com,y\n",
@@ -286,7 +277,7 @@ async fn imported_users_are_there_at_once() {
         (
             "email,login\neve@example.com,CAROL@example.com\n",
             78,
-            "users.csv:4:17: login: \"CAROL@example.com\" is also ",
+            "users.csv:4:19: login: \"CAROL@example.com\" is also ",
         ),
         (
             "email,size\neve@example.com,1\n",

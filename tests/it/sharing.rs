@@ -286,7 +286,8 @@ async fn a_gateway_sends_no_more_than_its_limit() {
     bench.queue(0..20).await;
     bench.wait(State::Sent, 20).await;
     assert_eq!((small.took().len(), large.took().len()), (3, 17));
-    let access = &bench.outbound.planner().access;
+    let planner = bench.outbound.planner();
+    let access = &planner.access;
     let today = access.day(World::real().now());
     let used = bench.store.used(&limits::account(&*small), &today).await;
     assert_eq!(used, Ok(3));

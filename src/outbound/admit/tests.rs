@@ -8,6 +8,7 @@ use super::*;
 use crate::access::credentials::Question;
 use crate::access::{self, Access, Policy, User};
 use crate::mail::address::Domain;
+use crate::outbound::known::Known;
 use crate::outbound::plan::tests::planner as plain;
 use crate::sms::Region;
 
@@ -36,7 +37,7 @@ fn settings() -> access::Settings {
                 to: number("+15551230000").into_iter().collect(),
             },
         )]),
-        users: std::sync::Arc::new(crate::access::People::new(vec![
+        users: std::sync::Arc::new(access::People::new(vec![
             User {
                 nickname: Some("annie".into()),
                 aliases: vec!["ann.smith@example.com".into()],
