@@ -5,8 +5,10 @@
 //! same [`Desk`], so there is one way to do each thing.
 
 mod gateways;
+mod held;
 mod phonebook;
 mod tokens;
+mod users;
 
 use std::io;
 use std::path::Path;
@@ -56,10 +58,41 @@ pub enum Request {
         /// Its id.
         id: String,
     },
-    /// Do not send it.
+    /// Do not send them.
     Cancel {
-        /// Its id.
-        id: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// Let messages go that are held.
+    Release {
+        /// These.
+        ids: Vec<String>,
+        /// All that are held.
+        all: bool,
+        /// Those of this sender.
+        sender: Option<String>,
+    },
+    /// What each user and account has sent.
+    Users,
+    /// Sets back what an account has used.
+    ResetUser {
+        /// Its address or login.
+        name: String,
+        /// So much of its credit is left; else nothing is used of its month.
+        credit: Option<u32>,
+    },
+    /// Sets back what the whole site has used of the day.
+    ResetSite,
+    /// What would become of a message now, as far as what is used decides that.
+    Foresee {
+        /// Who pays.
+        account: String,
+        /// To whom.
+        number: String,
+        /// What it costs.
+        segments: u8,
+        /// `alarm`, `normal` or `bulk`.
+        class: String,
     },
     /// How many there are of what.
     Stats,
@@ -165,7 +198,22 @@ impl Desk {
             Request::List { states, all, limit } => self.list(&states, all, limit).await,
             Request::Show { id } => Ok(vec![whole(&self.message(&id).await?)]),
             Request::Retry { id } => self.retry(&id).await,
-            Request::Cancel { id } => self.cancel(&id).await,
+            Request::Cancel { ids } => self.cancel(&ids).await,
+            Request::Release { ids, all, sender } => {
+                self.release(&ids, all, sender.as_deref()).await
+            }
+            Request::Users => self.users().await,
+            Request::ResetUser { name, credit } => self.reset_user(&name, credit).await,
+            Request::ResetSite => {
+                self.outbound.store.reset_site_day().await?;
+                Ok(vec![])
+            }
+            Request::Foresee {
+                account,
+                number,
+                segments,
+                class,
+            } => self.foresee(&account, &number, segments, &class).await,
             Request::Stats => self.stats().await,
             Request::Gateways => self.gateways().await,
             Request::Reload => self.reload().await,
@@ -250,12 +298,11 @@ impl Desk {
         Ok(vec![])
     }
 
-    async fn cancel(&self, id: &str) -> Result<Vec<Value>, Refused> {
-        let message = self.message(id).await?;
-        self.outbound
-            .cancel(message)
-            .await
-            .map_err(Refused::Unavailable)?;
+    async fn cancel(&self, ids: &[String]) -> Result<Vec<Value>, Refused> {
+        for id in ids {
+            let cancelled = self.outbound.cancel(self.message(id).await?).await;
+            cancelled.map_err(Refused::Unavailable)?;
+        }
         Ok(vec![])
     }
 

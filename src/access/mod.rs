@@ -5,6 +5,7 @@
 //! sender; on the re-submission listener an alias that pays. Never a header, never `{auth_author}`, never
 //! an unauthenticated MAIL FROM from elsewhere (threats T01, T02).
 
+mod accounts;
 pub mod credentials;
 pub mod destinations;
 pub mod network;

@@ -176,7 +176,7 @@ impl Access {
         }
     }
 
-    fn payer(&self, address: &str) -> Payer {
+    pub(super) fn payer(&self, address: &str) -> Payer {
         match self.user(address) {
             Some(user) => Payer {
                 account: user.email.clone(),

@@ -1,6 +1,6 @@
-//! `sms-milter explain`: what would happen to a mail. It asks the same planner as the milter, and
-//! needs no store: quotas are not looked at. The phonebook is when a daemon runs; and a token in an address is
-//! asked for where tokens are.
+//! `sms-milter explain`: what would happen to a mail. It asks the same planner as the milter, and needs no
+//! store. What is used up of quotas and limits, and what the phonebook knows, only a running daemon can say,
+//! and is asked; a token in an address is asked for where tokens are.
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use super::{Failure, Json, ask};
 use crate::access::credentials::{self, Question, Shown};
 use crate::access::token::{self, TokenId};
 use crate::config;
-use crate::control::Request;
+use crate::control::{self, Request};
 use crate::mail::address::{self, Verbatim};
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
@@ -96,6 +96,9 @@ pub async fn run(path: &Path, args: &ExplainArgs, out: &mut dyn Write) -> Result
         known.learn(&names, found);
         lines = explain(&asked, &known);
     }
+    for line in &mut lines {
+        foresee(&settings.control, line).await;
+    }
     if args.json.json {
         writeln!(out, "{}", Value::Array(lines))?;
         return Ok(());
@@ -104,6 +107,39 @@ pub async fn run(path: &Path, args: &ExplainArgs, out: &mut dyn Write) -> Result
         write_words(out, line)?;
     }
     Ok(())
+}
+
+/// Writes into a line what the daemon knows of quotas and limits; without a daemon nothing.
+async fn foresee(control: &Path, line: &mut Value) {
+    let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    if line["verdict"] != "send" {
+        return;
+    }
+    let segments = line["segments"].as_array().map_or(0, Vec::len);
+    let request = Request::Foresee {
+        account: text("sender"),
+        number: text("number"),
+        segments: u8::try_from(segments).unwrap_or(u8::MAX),
+        class: text("class"),
+    };
+    // Who may not ask it, or finds none, hears the rest.
+    let Ok(Some(Ok(answer))) = control::ask(control, &request).await else {
+        return;
+    };
+    let Some(foreseen) = answer.first() else {
+        return;
+    };
+    if let Some(reply) = foreseen["reply"].as_str() {
+        line["verdict"] = "refuse".into();
+        line["reply"] = reply.into();
+    }
+    if let Some(held) = foreseen["held"].as_str() {
+        let note = format!("would be {held}; an admin decides");
+        if let Some(notes) = line["notes"].as_array_mut() {
+            notes.push(note.into());
+        }
+        line["held"] = true.into();
+    }
 }
 
 /// The milter reads no further either.

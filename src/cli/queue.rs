@@ -1,4 +1,4 @@
-//! `sms-milter queue list|show|retry|cancel|stats`.
+//! `sms-milter queue list|show|retry|cancel|release|stats`.
 
 use std::io::Write;
 use std::path::Path;
@@ -45,10 +45,23 @@ enum QueueCommand {
         /// As queue list prints it
         id: String,
     },
-    /// Take a message back that was not begun
+    /// Take messages back that were not begun; their senders are given back what they cost
     Cancel {
-        /// As queue list prints it
-        id: String,
+        /// As queue list prints them
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+    /// Send messages that are held
+    Release {
+        /// As queue list prints them
+        #[arg(required_unless_present_any = ["all", "sender"])]
+        id: Vec<String>,
+        /// All that are held
+        #[arg(long, conflicts_with_all = ["id", "sender"])]
+        all: bool,
+        /// Those of this sender
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "id")]
+        sender: Option<String>,
     },
     /// Count messages, received SMS and mails
     Stats {
@@ -106,9 +119,23 @@ pub async fn run(path: &Path, args: &QueueArgs, out: &mut dyn Write) -> Result<(
         QueueCommand::Retry { id } => ask(settings, Request::Retry { id: id.clone() })
             .await
             .map(drop),
-        QueueCommand::Cancel { id } => ask(settings, Request::Cancel { id: id.clone() })
+        QueueCommand::Cancel { id } => ask(settings, Request::Cancel { ids: id.clone() })
             .await
             .map(drop),
+        QueueCommand::Release { id, all, sender } => {
+            let request = Request::Release {
+                ids: id.clone(),
+                all: *all,
+                sender: sender.clone(),
+            };
+            for line in ask(settings, request).await? {
+                match line["released"].as_u64() {
+                    Some(1) => writeln!(out, "1 message released")?,
+                    _ => writeln!(out, "{} messages released", line["released"])?,
+                }
+            }
+            Ok(())
+        }
         QueueCommand::Stats { json } => {
             let lines = ask(settings, Request::Stats).await?;
             for line in &lines {

@@ -140,7 +140,16 @@ fn show(out: &mut dyn Write, json: Json, lines: &[serde_json::Value]) -> Result<
         ("number", "NUMBER"),
         ("segments_total", "SEGMENTS"),
     ];
-    print(out, json, lines, &columns)
+    print(out, json, lines, &columns)?;
+    // It is taken, and does not go before somebody lets it.
+    for line in lines
+        .iter()
+        .filter(|line| !json.json && line["state"] == "held")
+    {
+        let reason = line["error"].as_str().unwrap_or("held");
+        writeln!(out, "{reason}; an admin decides")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

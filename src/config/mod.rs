@@ -42,6 +42,7 @@ use crate::gateway::Common;
 use crate::mail::{address, inject, report::Letterhead, text};
 use crate::outbound::plan::{Overflow, Planner};
 use crate::outbound::settle;
+use crate::outbound::spend::Limits;
 use crate::rules::OutgoingRule;
 use crate::sms::Languages;
 use crate::sms::Region;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub phonebook_wait: jiff::SignedDuration,
     /// The queue.
     pub queue: settle::Settings,
+    /// What may be spent.
+    pub limits: Limits,
     /// The gateways, in order.
     pub gateways: Vec<Gateway>,
     /// Rules for messages to phones.
@@ -191,6 +194,7 @@ impl Settings {
             languages: self.languages,
             on_overflow: self.on_overflow,
             gateways: active.cloned().collect(),
+            limits: self.limits.clone(),
             expire: self.queue.expire.unsigned_abs(),
             phonebook_wait: self.phonebook_wait,
         }
@@ -291,8 +295,8 @@ impl Judge<'_> {
         let (text, fold, on_overflow) = self.text(&root, raw.text.as_ref());
         let languages = self.languages(&root, raw.text.as_ref());
         let queue = self.queue(&root, raw.queue.as_ref());
+        let limits = self.limits(&root, raw.limits.as_ref());
         let phonebook_wait = self.phonebook(&root, raw.phonebook.as_ref());
-        self.limits(&root, raw.limits.as_ref());
         self.public_url.clone_from(&web.public_url);
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
@@ -334,6 +338,7 @@ impl Judge<'_> {
             on_overflow,
             phonebook_wait,
             queue,
+            limits,
             gateways,
             outgoing,
             inbound,

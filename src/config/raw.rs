@@ -335,7 +335,12 @@ shape! { /// `queue.retry`
     Retry { first: Spelled, factor: f64, max: Spelled }
 }
 shape! { /// `limits`
-    Limits { per_user_hour: u32, per_number_hour: u32, site_day: u32, coalesce: Spelled }
+    Limits {
+        per_user_hour: u32, per_number_hour: u32, site_day: u32, run: Run, coalesce: Spelled,
+    }
+}
+shape! { /// `limits.run`
+    Run { numbers: u32, within: Spelled }
 }
 shape! { /// `gateways[]`, the keys of all types together: which may stand where is judged later
     Gateway {

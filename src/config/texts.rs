@@ -10,8 +10,10 @@ use super::scalars::{Judge, either};
 use crate::mail::text::{Attachments, Settings};
 use crate::outbound::plan::Overflow;
 use crate::outbound::settle;
+use crate::outbound::spend::Limits;
 use crate::sms::alphabet::Fold;
 use crate::sms::{Language, Languages};
+use crate::store::guard::{MAX_RUN, Run};
 
 /// More patterns than any disclaimer needs; each looks at every text (threats T32).
 const MAX_PATTERNS: usize = 100;
@@ -23,6 +25,12 @@ const MAX_TEMPLATE: usize = 4096;
 const MAX_FACTOR: f64 = 10.0;
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Within this time neighbouring numbers make a run.
+const RUN: Duration = Duration::from_secs(600);
+
+/// More than a day of numbers is not remembered.
+const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
 
 impl Judge<'_> {
     /// `text`.
@@ -170,23 +178,34 @@ impl Judge<'_> {
         signed(wait)
     }
 
-    /// `limits`: none of them is in this version.
-    pub fn limits(&mut self, root: &At, raw: Option<&raw::Limits>) {
-        let Some(raw) = raw else { return };
+    /// `limits`.
+    pub fn limits(&mut self, root: &At, raw: Option<&raw::Limits>) -> Limits {
+        let Some(raw) = raw else {
+            return Limits::default();
+        };
         let at = root.key("limits");
-        for (key, value) in [
-            ("per_user_hour", raw.per_user_hour),
-            ("per_number_hour", raw.per_number_hour),
-            ("site_day", raw.site_day),
-        ] {
-            if value.is_some_and(|n| n != 0) {
-                self.errors.add(
-                    &at.key(key),
-                    "is not in this version of sms-milter; write 0",
-                );
-            }
-        }
         self.only_zero(&at.key("coalesce"), &raw.coalesce);
+        Limits {
+            per_user_hour: raw.per_user_hour.unwrap_or(0),
+            per_number_hour: raw.per_number_hour.unwrap_or(0),
+            site_day: raw.site_day.unwrap_or(0),
+            run: raw
+                .run
+                .as_ref()
+                .and_then(|run| self.run(&at.key("run"), run)),
+        }
+    }
+
+    /// `limits.run`: none without `numbers`, or with 0.
+    fn run(&mut self, at: &At, raw: &raw::Run) -> Option<Run> {
+        let within = self.duration(&at.key("within"), &raw.within, RUN);
+        if within < Duration::from_secs(60) || within > LONGEST_RUN {
+            let text = "is out of range; write 1m to 24h";
+            self.errors.add(&at.key("within"), text);
+        }
+        let numbers = self.within(&at.key("numbers"), raw.numbers, 0, MAX_RUN, 0);
+        let minutes = u32::try_from(within.as_secs() / 60).unwrap_or(u32::MAX);
+        (numbers != 0).then_some(Run { numbers, minutes })
     }
 
     /// A duration that later versions know.

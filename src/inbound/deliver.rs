@@ -20,6 +20,7 @@ use super::{Inbound, Settings, shown};
 use crate::access::User;
 use crate::mail::compose;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
+use crate::store::guard::Watch;
 use crate::store::{
     Dedupe, InboundOutcome, InboundState, Link, Message, NewMessage, Origin, OutMail, State,
     StoreError,
@@ -460,6 +461,7 @@ impl Inbound {
         Some(NewMessage {
             message,
             dedupe: vec![Dedupe { key, until }],
+            watch: Watch::default(),
         })
     }
 

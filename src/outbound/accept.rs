@@ -10,12 +10,14 @@ use super::admit::{Admitted, Judgement, Taken};
 use super::ask::Letter;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
+use super::spend::Beside;
 use super::{AtEnd, AtRcpt, Outbound, Recipient, notify};
 use crate::access::Payer;
 use crate::access::credentials::{self, is_wrong};
 use crate::mail::address::Verbatim;
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
+use crate::store::accounts::Account;
 use crate::store::phonebook::{Arrivals, Arrived, NewKept, Waits};
 use crate::store::{
     Charge, Dedupe, Message, NewMessage, Origin, OutMail, State, StoreError, TokenId,
@@ -73,23 +75,31 @@ impl Outbound {
 
     async fn within_quota(&self, taken: Taken, now: Timestamp) -> Result<Taken, Reply> {
         let payer = taken.payer();
-        let limit = payer.policy.monthly_limit;
-        if limit == 0 {
+        if payer.policy.monthly_limit == 0 && payer.policy.credit.is_none() {
             return Ok(taken);
         }
-        let month = self.planner().access.month(now);
-        match self.store.used(&payer.account, &month).await {
-            Ok(used) if used >= limit => Err(self.over_limit(&payer.account, now)),
-            Ok(_) => Ok(taken),
-            Err(error) => Err(unable(&error)),
+        let account = match self.store.account(&payer.account).await {
+            Ok(account) => account.unwrap_or_else(|| Account::new(&payer.account)),
+            Err(error) => return Err(unable(&error)),
+        };
+        // One segment at least; the text tells how many.
+        match account.has_room(&self.charge(payer, 1, now)) {
+            Ok(()) => Ok(taken),
+            Err(error) => Err(self
+                .no_room(&error)
+                .map_or_else(|| unable(&error), |no| no.1)),
         }
     }
 
-    pub(super) fn over_limit(&self, account: &str, now: Timestamp) -> Reply {
-        let reset = self.planner().access.next_month(now);
-        let text =
-            format!("{account} has used up this month's SMS; the count starts anew on {reset}");
-        Reply::new(550, "5.7.1", text)
+    /// What a message costs whom.
+    pub(super) fn charge(&self, payer: &Payer, segments: u8, now: Timestamp) -> Charge {
+        Charge {
+            account: payer.account.clone(),
+            month: self.planner().access.month(now),
+            segments: segments.into(),
+            limit: payer.policy.monthly_limit,
+            credit: payer.policy.credit,
+        }
     }
 
     /// Takes the SMS of a mail, durably, or says why not. `others`: the mail has ordinary recipients
@@ -111,13 +121,14 @@ impl Outbound {
             cases.extend(within(room, decided));
         }
         teach_once(&mut cases);
+        let mut beside = Beside::default();
         loop {
             if let Some(reply) = refused_alike(&cases, others) {
                 return AtEnd::Refuse(reply);
             }
             let (arrivals, weak) = arrivals(&cases);
             let reports = self.reports(&mail, &read, &cases);
-            match self.arrive(now, arrivals, reports).await {
+            match self.arrive(now, arrivals, reports, &mut beside).await {
                 Ok(arrived) => {
                     self.log_taken(envelope, &cases, &arrived);
                     self.wake();
@@ -125,13 +136,6 @@ impl Outbound {
                     let mut delete: Vec<_> = cases.into_iter().map(|case| case.rcpt).collect();
                     delete.dedup();
                     return AtEnd::Accept { delete, weak };
-                }
-                // Somebody was faster: without this account's messages the rest still fits.
-                Err(StoreError::OverLimit { account, .. }) => {
-                    let reply = self.over_limit(&account, now);
-                    for case in cases.iter_mut().filter(|case| case.is_of(&account)) {
-                        case.outcome = Err(reply.clone());
-                    }
                 }
                 // It was good at RCPT. Without the last of its messages the rest may fit.
                 Err(StoreError::TokenOver(id)) => {
@@ -147,30 +151,49 @@ impl Outbound {
                         case.outcome = Err(reply.clone());
                     }
                 }
-                Err(error) => return AtEnd::Refuse(unable(&error)),
+                Err(error) => {
+                    let Some((account, reply)) = self.no_room(&error) else {
+                        return AtEnd::Refuse(unable(&error));
+                    };
+                    // Somebody was faster: without this account's messages the rest still fits.
+                    for case in cases.iter_mut().filter(|case| case.is_of(&account)) {
+                        case.outcome = Err(reply.clone());
+                    }
+                }
             }
         }
     }
 
     /// Makes all of it durable.
-    async fn arrive(
-        &self,
+    async fn arrive<'a>(
+        &'a self,
         now: Timestamp,
         mut arrivals: Arrivals,
         reports: Vec<OutMail>,
+        beside: &mut Beside<'a>,
     ) -> Result<Arrived, StoreError> {
         arrivals.mails.extend(reports);
         let told = !arrivals.mails.is_empty() || !arrivals.kept.is_empty();
-        let arrived = match arrivals.changes.is_empty() && arrivals.kept.is_empty() {
-            true => Arrived {
-                messages: self
-                    .store
-                    .put(now, arrivals.messages, arrivals.mails)
-                    .await?,
-                kept: Vec::new(),
-            },
-            false => self.store.take(now, arrivals).await?,
+        let messages = std::mem::take(&mut arrivals.messages);
+        let is_plain = arrivals.changes.is_empty() && arrivals.kept.is_empty();
+        let arrive = |messages, beside: Vec<OutMail>| {
+            let mut arrivals = arrivals.clone();
+            arrivals.messages = messages;
+            arrivals.mails.extend(beside);
+            async move {
+                match is_plain {
+                    true => Ok(Arrived {
+                        messages: self
+                            .store
+                            .put(now, arrivals.messages, arrivals.mails)
+                            .await?,
+                        kept: Vec::new(),
+                    }),
+                    false => self.store.take(now, arrivals).await,
+                }
+            }
         };
+        let arrived = self.take_all(now, messages, beside, arrive).await?;
         if told {
             self.wake_mail.notify_one();
         }
@@ -279,9 +302,13 @@ impl Outbound {
         let message = self.message(planner, envelope, &rcpt.to_string(), mail, to, plan, now);
         let until = now + window;
         let keys = [Some(key), through_list].into_iter().flatten();
-        let dedupe = keys.map(|key| Dedupe { key, until }).collect();
+        let new = NewMessage {
+            dedupe: keys.map(|key| Dedupe { key, until }).collect(),
+            watch: self.watch(&message, now),
+            message,
+        };
         let good = Good {
-            new: Some((NewMessage { message, dedupe }, weak)),
+            new: Some((new, weak)),
             ..Good::default()
         };
         (Ok(Box::new(good)), cut)
@@ -299,13 +326,8 @@ impl Outbound {
         now: Timestamp,
     ) -> Message {
         let segments = plan.segments.len() as u8;
+        let charge = self.charge(&to.payer, segments, now);
         let start = to.due.unwrap_or(now);
-        let charge = Charge {
-            account: to.payer.account.clone(),
-            month: planner.access.month(now),
-            segments: segments.into(),
-            limit: to.payer.policy.monthly_limit,
-        };
         Message {
             id: self.world.message_id(),
             revision: 0,

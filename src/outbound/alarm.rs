@@ -1,4 +1,5 @@
-//! What an admin is told of gateways: a log line and one mail for each concern, until it is over.
+//! What an admin is told of gateways and of spending: a log line and one mail for each concern, until it
+//! is over.
 //!
 //! A concern that is told is not told again within a day, also over a restart, unless it was over in
 //! between; a gateway that is parked for another reason is another concern. Nothing waits for an alarm:
@@ -8,13 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::task::JoinSet;
 
 use super::notify::{self, Writer};
 use crate::gateway::{Concern, Gateway, Status};
 use crate::store::{Note, Store};
 use crate::world::World;
+
+/// How the keys of what concerns spending begin.
+pub(super) const SPEND: &str = "spend ";
 
 /// Where the store keeps what was told.
 const ABOUT: &str = "alarms";
@@ -141,6 +145,30 @@ impl Alarms {
         }
     }
 
+    /// Begins what is put together with mails to the admin; others wait until it is done or dropped.
+    pub(super) async fn raising(&self) -> Raising<'_> {
+        let mut told = self.told.lock().await;
+        if told.is_none() {
+            *told = Some(self.recall().await);
+        }
+        Raising {
+            alarms: self,
+            told,
+            news: Vec::new(),
+        }
+    }
+
+    /// Concerns whose keys begin so are over.
+    pub(super) async fn over_all(&self, prefix: &str) {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        let before = told.len();
+        told.retain(|key, _| !key.starts_with(prefix));
+        if told.len() < before {
+            self.write(told).await;
+        }
+    }
+
     async fn recall(&self) -> Note {
         // What cannot be read is told once more.
         self.store.note(ABOUT).await.unwrap_or_default()
@@ -150,6 +178,45 @@ impl Alarms {
         if let Err(error) = self.store.write_note(ABOUT, told.clone()).await {
             tracing::warn!(%error, event = "alarm-not-noted");
         }
+    }
+}
+
+/// Alarms that go into the store with what they are about. Dropped, nothing was told.
+pub(super) struct Raising<'a> {
+    alarms: &'a Alarms,
+    told: MutexGuard<'a, Option<Note>>,
+    news: Vec<(String, String)>,
+}
+
+impl Raising<'_> {
+    /// What was news so far is not going to be told after all.
+    pub(super) fn forget(&mut self) {
+        self.news.clear();
+    }
+
+    /// Whether the admin is to be told under this key: not when that was done within a day.
+    pub(super) fn is_news(&mut self, key: String, text: &str, now: Timestamp) -> bool {
+        let told = self.told.as_ref().and_then(|told| told.get(&key));
+        let same = told.is_some_and(|was| is_fresh(was, now));
+        if same || self.news.iter().any(|(known, _)| *known == key) {
+            return false;
+        }
+        self.news.push((key, format!("{now} {text}")));
+        true
+    }
+
+    /// The mails are in the store.
+    pub(super) async fn done(mut self, now: Timestamp) {
+        let Some(told) = self.told.as_mut().filter(|_| !self.news.is_empty()) else {
+            return;
+        };
+        for (key, _) in &self.news {
+            tracing::warn!(concern = key, event = "alarm", "messages are held");
+        }
+        // Those of another day would only pile up.
+        told.retain(|key, was| !key.starts_with(SPEND) || is_fresh(was, now));
+        told.extend(self.news);
+        self.alarms.write(told).await;
     }
 }
 
@@ -164,15 +231,18 @@ fn key(gateway: &str, concern: Concern) -> String {
 
 /// Whether `was` (time and words) makes `text` no news.
 fn is_same(was: &str, concern: Concern, text: &str, now: Timestamp) -> bool {
-    let (at, words) = was.split_once(' ').unwrap_or((was, ""));
-    let Ok(at) = at.parse::<Timestamp>() else {
-        return false;
-    };
-    // A clock that went back does not silence an alarm for longer.
-    let fresh = now.duration_since(at).abs() < AGAIN;
+    let (_, words) = was.split_once(' ').unwrap_or((was, ""));
     // Another reason, another day: another thing to do.
     let by_words = matches!(concern, Concern::Parked | Concern::Limit);
-    fresh && (!by_words || words == text)
+    is_fresh(was, now) && (!by_words || words == text)
+}
+
+/// Whether `was` (time and words) was told within a day.
+fn is_fresh(was: &str, now: Timestamp) -> bool {
+    let (at, _) = was.split_once(' ').unwrap_or((was, ""));
+    // A clock that went back does not silence an alarm for longer.
+    at.parse::<Timestamp>()
+        .is_ok_and(|at| now.duration_since(at).abs() < AGAIN)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(super) fn counts(
         month: period,
         segments,
         limit,
+        credit: None,
     };
     vec![
         charge(access.day(now), limits.day),

@@ -1,7 +1,9 @@
 //! What an admin does to messages, and messages that an admin sends.
 
 use super::admit::{self, Asker};
+use super::alarm::SPEND;
 use super::settle::Consequences;
+use super::spend::Beside;
 use super::wishes::Wishes;
 use super::{Outbound, plan};
 use crate::access::Payer;
@@ -9,7 +11,7 @@ use crate::access::credentials::Shown;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::sms::{Number, Region};
-use crate::store::{Dedupe, Message, NewMessage, PartState, State, StoreError, Taken};
+use crate::store::{Dedupe, Message, NewMessage, PartState, State, Taken};
 
 impl Outbound {
     /// Sends a queued message now rather than at its time.
@@ -50,6 +52,32 @@ impl Outbound {
         let refund = message.charge.clone();
         let then = Consequences { refund, tell: None };
         self.write(message, then).await.map_err(|e| e.to_string())
+    }
+
+    /// Lets a message go that is held.
+    pub async fn release(&self, mut message: Message) -> Result<(), String> {
+        self.not_leased(&message)?;
+        let id = message.id;
+        if message.state != State::Held {
+            return Err(format!(
+                "message {id} is {}: only a held one can be released",
+                message.state.name()
+            ));
+        }
+        message.state = State::Queued;
+        // One for later stays for later.
+        message.next_attempt = message.next_attempt.max(self.world.now());
+        message.error = None;
+        self.write(message, Consequences::default())
+            .await
+            .map_err(|e| e.to_string())?;
+        tracing::info!(msg = %id, event = "released");
+        Ok(())
+    }
+
+    /// Held messages were released: what is held from now on is news again.
+    pub async fn released(&self) {
+        self.alarms.over_all(SPEND).await;
     }
 
     fn not_leased(&self, message: &Message) -> Result<(), String> {
@@ -124,11 +152,19 @@ impl Outbound {
         }
         let recipient = to.number.as_str().to_owned();
         let message = self.message(&planner, &envelope, &recipient, &mail, to, plan, now);
-        let new = NewMessage {
-            message: message.clone(),
+        let mut new = NewMessage {
+            watch: self.watch(&message, now),
+            message,
             dedupe: order.key.into_iter().collect(),
         };
-        match self.store.put(now, vec![new], Vec::new()).await {
+        let mut beside = Beside::default();
+        let put = |messages, mails| self.store.put(now, messages, mails);
+        let put = self
+            .take_all(now, vec![new.clone()], &mut beside, put)
+            .await;
+        beside.complete(&mut new);
+        let message = new.message;
+        match put {
             Ok(taken) => {
                 let taken = taken.first().copied().unwrap_or(Taken::Queued);
                 match taken {
@@ -141,8 +177,10 @@ impl Outbound {
                 self.wake();
                 Ok((message, taken))
             }
-            Err(StoreError::OverLimit { account, .. }) => Err(self.over_limit(&account, now)),
-            Err(error) => Err(Reply::new(451, "4.3.0", error.to_string())),
+            Err(error) => Err(match self.no_room(&error) {
+                Some((_, reply)) => reply,
+                None => Reply::new(451, "4.3.0", error.to_string()),
+            }),
         }
     }
 }

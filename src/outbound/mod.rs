@@ -21,6 +21,7 @@ pub mod phonebook;
 pub mod plan;
 pub mod receipt;
 pub mod settle;
+pub mod spend;
 pub mod waiting;
 pub mod wishes;
 

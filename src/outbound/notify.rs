@@ -12,6 +12,7 @@ use crate::mail::Reply;
 use crate::mail::report::{Action, Fate, Letterhead, Report};
 use crate::mail::text::{self, RawMail};
 use crate::sms::Receipt;
+use crate::store::accounts::{Crossing, Meter};
 use crate::store::{Message, OutMail, PartState, State};
 use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
 use crate::world::World;
@@ -256,6 +257,113 @@ pub fn alarm(
          `sms-milter gateways list` shows how it does. This is said once, and again when it happens anew.\n"
     );
     writer.post(world, &writer.admin, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            ..blank
+        })
+    })
+}
+
+/// The mail to the sender of messages that are held, all of one mail; `None` when nobody is to be told.
+pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> Option<OutMail> {
+    let first = messages.first()?;
+    if writer.programs.get().contains(to) {
+        return None;
+    }
+    let fates = messages.iter().map(|message| Fate {
+        recipient: message.origin.recipient.clone(),
+        action: Action::Delayed,
+        // RFC 3463 §3.8: a matter of policy, and not for ever.
+        status: "4.7.1".to_owned(),
+        reason: message.error.clone().unwrap_or_default(),
+    });
+    let fates: Vec<Fate> = fates.collect();
+    let mut text = "These SMS are held, and an administrator has been told:\n\n".to_owned();
+    for (message, fate) in messages.iter().zip(&fates) {
+        text += &format!("{}\n    {}\n", message.number, fate.reason);
+    }
+    text += &format!(
+        "\nThe administrator decides whether they go out. If nothing is decided until {}, they are given \
+         up and you hear of it. You need not send them again.\n",
+        shown(first.expires)
+    );
+    let subject = match first.origin.subject.trim() {
+        "" => "SMS held".to_owned(),
+        subject => format!("SMS held: {subject}"),
+    };
+    let original = original(first);
+    let mail = writer.post(world, to, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &text,
+            in_reply_to: first.origin.message_id.as_deref(),
+            fates: &fates,
+            original: Some(&original),
+            ..blank
+        })
+    });
+    Some(OutMail {
+        about: Some(first.id),
+        ..mail
+    })
+}
+
+/// The mail to the admin about messages that the guard over spending holds.
+pub fn spending(writer: &Writer, world: &World, what: &str) -> OutMail {
+    let text = format!(
+        "{what}\n\nFurther SMS are held: they are not sent and not lost.\n\n\
+         `sms-milter queue list --state held` shows them,\n\
+         `sms-milter queue release ID`, `--sender ADDRESS` or `--all` sends them,\n\
+         `sms-milter queue cancel ID` takes one back.\n\n\
+         What is not released is given up after queue.expire, and its sender hears of it. This is said \
+         once, and again when it goes on for a day or when held SMS were released.\n"
+    );
+    writer.post(world, &writer.admin, |blank| {
+        writer.letterhead.write(&Report {
+            subject: "SMS are held",
+            text: &text,
+            ..blank
+        })
+    })
+}
+
+/// The mail to an account about what it has used; `anew`: the day on which the month's count starts anew.
+pub fn quota(writer: &Writer, world: &World, crossing: &Crossing, anew: &str) -> OutMail {
+    let Crossing {
+        account,
+        meter,
+        percent,
+        used,
+        limit,
+        ..
+    } = crossing;
+    let left = (i64::from(*limit) - used).max(0);
+    let (of, until) = match meter {
+        Meter::Month => ("of this month", format!("The count starts anew on {anew}.")),
+        Meter::Credit => ("of its credit", "An administrator can renew it.".to_owned()),
+    };
+    let (subject, text) = match percent {
+        100 => (
+            format!("All SMS {of} are used up"),
+            format!(
+                "{account} has sent all {limit} SMS (segments) {of}. Further ones are refused. {until}\n"
+            ),
+        ),
+        percent => (
+            format!("{percent} % of the SMS {of} are used up"),
+            format!(
+                "{account} has sent {used} of the {limit} SMS (segments) {of}; {left} are left. {until}\n"
+            ),
+        ),
+    };
+    let subject = subject.replace("its credit", "your credit");
+    // A program does not read mails.
+    let to = match writer.programs.get().contains(account) {
+        true => &writer.admin,
+        false => account,
+    };
+    writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
             text: &text,

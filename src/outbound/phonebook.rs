@@ -16,6 +16,7 @@ use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope};
 use crate::phonebook::{self, Row};
 use crate::sms::{Number, Region};
+use crate::store::guard::Watch;
 use crate::store::phonebook::{
     Arrivals, Change, Entry, Group, Listing, MAX_LISTINGS, MAX_MEMBERS, Member,
 };
@@ -227,6 +228,7 @@ impl Outbound {
         Some(NewMessage {
             message,
             dedupe: vec![Dedupe { key, until }],
+            watch: Watch::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::char::is_combining_mark;
 
 use super::admit::Admitted;
+use super::spend::Limits;
 use super::wishes::{Priority, WishError};
 use crate::access::destinations::Destinations;
 use crate::access::{Access, Confirm};
@@ -45,6 +46,8 @@ pub struct Planner {
     pub on_overflow: Overflow,
     /// The active gateways.
     pub gateways: Vec<Common>,
+    /// What may be spent.
+    pub limits: Limits,
     /// How long the queue keeps a message.
     pub expire: Duration,
     /// How long a mail waits for a number.

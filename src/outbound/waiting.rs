@@ -14,6 +14,7 @@ use super::Outbound;
 use super::accept::{REPEAT_WINDOW, log_accepted};
 use super::admit::Asked;
 use super::plan;
+use super::spend::Beside;
 use crate::access::credentials::Shown;
 use crate::mail::address;
 use crate::mail::text::{MailText, RawMail};
@@ -107,15 +108,24 @@ impl Outbound {
             }
             Err(reply) => release.mails = self.not_sent(&mail, reply),
         }
-        let ended = match self.store.end_wait(now, release.clone()).await {
-            // The month is used up by now.
-            Err(StoreError::OverLimit { account, .. }) => {
-                let reply = self.over_limit(&account, now);
-                release.message = None;
+        let mut beside = Beside::default();
+        let messages = release.message.take().into_iter().collect();
+        let end = |mut messages: Vec<NewMessage>, mails: Vec<OutMail>| {
+            let mut release = release.clone();
+            release.message = messages.pop();
+            release.mails.extend(mails);
+            self.store.end_wait(now, release)
+        };
+        let ended = match self.take_all(now, messages, &mut beside, end).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                // The month or the credit is used up by now.
+                let Some((_, reply)) = self.no_room(&error) else {
+                    return Err(error);
+                };
                 release.mails = self.not_sent(&mail, &reply);
                 self.store.end_wait(now, release).await?
             }
-            ended => ended?,
         };
         match (ended, sent) {
             (Some(Taken::Queued), Ok((new, _))) => {
@@ -180,7 +190,12 @@ impl Outbound {
             key,
             until: kept.kept + REPEAT_WINDOW,
         }];
-        Ok((NewMessage { message, dedupe }, note.flatten()))
+        let new = NewMessage {
+            watch: self.watch(&message, now),
+            message,
+            dedupe,
+        };
+        Ok((new, note.flatten()))
     }
 
     /// What the address of a kept mail asks of its message. It has no passwords, and was right when it came.

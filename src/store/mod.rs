@@ -10,6 +10,8 @@
 //! the disk.
 //! MAY NOT: know gateways, mail or the network; answer from what is not yet durable.
 
+pub mod accounts;
+pub mod guard;
 pub mod phonebook;
 pub mod sled;
 
@@ -18,6 +20,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::accounts::{Account, Reset};
+use self::guard::{Need, Spending, Watch};
 use self::phonebook::Phonebook;
 use crate::sms::{
     Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt, Shifts,
@@ -275,12 +279,15 @@ pub enum PartState {
 pub struct Charge {
     /// Who pays; for a SIM see [`crate::gateway::Common::limits`].
     pub account: String,
-    /// `2026-11`, or a day as `2026-11-20`; in the configured zone, fixed at acceptance.
+    /// `2026-11`, or a day as `2026-11-20`; in the configured zone, fixed at acceptance. The store writes
+    /// a later one when the account has begun it already.
     pub month: String,
     /// How many.
     pub segments: u32,
     /// No more than this in that month; 0: no limit.
     pub limit: u32,
+    /// No more than this at all; `None`: it is not charged to a credit.
+    pub credit: Option<u32>,
 }
 
 /// A key that makes a repeat harmless: while it is kept, what bears it again is not done again.
@@ -299,6 +306,8 @@ pub struct NewMessage {
     pub message: Message,
     /// Under which keys it is the same as another; any that is known makes it a repeat.
     pub dedupe: Vec<Dedupe>,
+    /// What is looked at beside the limits of its charge.
+    pub watch: Watch,
 }
 
 /// What became of a new message.
@@ -542,6 +551,17 @@ pub enum StoreError {
     /// Somebody changed it first; read it again.
     #[error("message {0} was changed meanwhile")]
     Conflict(MessageId),
+    /// It can be taken only with this beside it, in the same transaction; nothing was stored.
+    #[error("a message must be held, or somebody be told")]
+    Incomplete(Vec<Need>),
+    /// The account's credit has no room for it; nothing was stored.
+    #[error("{account} has {left} segments of its credit left")]
+    NoCredit {
+        /// Whose.
+        account: String,
+        /// How many there are.
+        left: u32,
+    },
     /// Somebody changed this listing of the phonebook first; read it again. Nothing was stored.
     #[error("{0} was changed meanwhile in the phonebook")]
     Changed(String),
@@ -569,7 +589,8 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store: Phonebook + Send + Sync + 'static {
     /// Takes new messages and mails, charges and keys with them: all or nothing. The answers are in
-    /// the order of `messages`.
+    /// the order of `messages`. Messages that are `Held` already are charged, and not looked at by the
+    /// guard.
     async fn put(
         &self,
         now: Timestamp,
@@ -607,7 +628,7 @@ pub trait Store: Phonebook + Send + Sync + 'static {
     fn release(&self, what: &str, max: usize);
 
     /// Messages that have expired, or are older than `warn_after` and their sender does not know, whether
-    /// they are due, parked or behind others. An attempt that may have gone out is not among them. The
+    /// they are due, parked or behind others; of those that are held, the expired ones. An attempt that may have gone out is not among them. The
     /// caller's as those of `lease_due`; not for sending.
     async fn lease_late(
         &self,
@@ -664,8 +685,23 @@ pub trait Store: Phonebook + Send + Sync + 'static {
     /// Messages, newest first.
     async fn list(&self, filter: Filter) -> Result<Vec<Message>, StoreError>;
 
-    /// How many segments an account has used in a month.
+    /// How many segments an account has used in a month, or a SIM in a month or on a day.
     async fn used(&self, account: &str, month: &str) -> Result<u32, StoreError>;
+
+    /// What an account has used; `None`: it never sent anything.
+    async fn account(&self, name: &str) -> Result<Option<Account>, StoreError>;
+
+    /// All accounts that ever sent anything, in no order.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// What was lately spent on a number, or by the whole site.
+    async fn spent(&self, on: Option<&Number>) -> Result<Spending, StoreError>;
+
+    /// Sets back what an account has used.
+    async fn reset_account(&self, name: &str, reset: Reset) -> Result<(), StoreError>;
+
+    /// Sets back what all accounts together have used of the day.
+    async fn reset_site_day(&self) -> Result<(), StoreError>;
 
     /// Keeps what a gateway received.
     async fn keep_inbound(

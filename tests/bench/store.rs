@@ -126,6 +126,10 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
     let account = format!("user{writer}@example.com");
     let text = "The disk of db7 is full; see the runbook. ".repeat(4);
     NewMessage {
+        watch: sms_milter::store::guard::Watch {
+            tell: true,
+            ..Default::default()
+        },
         dedupe: vec![Dedupe {
             key,
             until: now + Duration::from_secs(86_400),
@@ -149,6 +153,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
                 month: "2026-11".into(),
                 segments: 2,
                 limit: 0,
+                credit: None,
             }),
             number: Number::from_network("+15551234567").expect("number"),
             parts: vec![Part::new(text.clone())],

@@ -1,7 +1,9 @@
-//! `sms-milter users import|hash`.
+//! `sms-milter users list|reset|import|hash`.
 
 mod hash;
 mod import;
+mod list;
+mod reset;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,6 +22,10 @@ pub struct UsersArgs {
 
 #[derive(Debug, Subcommand)]
 enum UsersCommand {
+    /// Show what every user and every other account has sent
+    List(list::ListArgs),
+    /// Set back what an account, or the whole site, has used
+    Reset(reset::ResetArgs),
     /// Take users from a CSV file into the table of users_csv
     Import(import::ImportArgs),
     /// Make a password_hash of a password
@@ -29,6 +35,8 @@ enum UsersCommand {
 /// Does it.
 pub async fn run(path: &Path, args: &UsersArgs, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
+        UsersCommand::List(args) => list::run(path, args, out).await,
+        UsersCommand::Reset(args) => reset::run(path, args).await,
         UsersCommand::Import(args) => import::run(path, args, out).await,
         UsersCommand::Hash => hash::run(&World::real(), out),
     }

@@ -91,6 +91,7 @@ pub(in crate::outbound) fn planner() -> Planner {
         languages: Languages::default(),
         on_overflow: Overflow::Cut,
         gateways: vec![gateway("dear", 0.1), gateway("cheap", 0.01)],
+        limits: Limits::default(),
         expire: Duration::from_hours(5 * 24),
         phonebook_wait: jiff::SignedDuration::from_hours(3 * 24),
     }

@@ -65,6 +65,7 @@ fn message(parts: &str) -> Message {
             month: "1970-01".into(),
             segments: parts.len() as u32,
             limit: 0,
+            credit: None,
         }),
         number: Number::from_network("+15551234567").expect("number"),
         text: "x".repeat(parts.len()),

@@ -130,6 +130,8 @@ pub struct Index {
     messages: Lines,
     /// Messages that were sent, by when their senders have waited long enough for word of them.
     awaited: Queue,
+    /// Messages that an admin decides about, by when they expire.
+    held: Queue,
     inbound: Queue,
     mails: Queue,
     /// How many early reports there are.
@@ -203,6 +205,7 @@ impl Index {
         }
         self.stopped.remove(&id);
         self.awaited.remove(id);
+        self.held.remove(id);
         match is {
             Some(s) if matches!(s.state, State::Queued | State::Sending) => {
                 if stays_leased && self.messages.is_leased(id) {
@@ -214,6 +217,9 @@ impl Index {
             }
             is => {
                 self.messages.remove(id);
+                if let Some(held) = is.as_ref().filter(|s| s.state == State::Held) {
+                    self.held.schedule(id, held.expires);
+                }
                 let awaited = is.and_then(|s| s.awaited);
                 if let Some(at) = awaited.filter(|at| *at < Timestamp::MAX) {
                     self.awaited.schedule(id, at);
@@ -250,12 +256,15 @@ impl Index {
         warn_after: SignedDuration,
         max: usize,
     ) -> Vec<MessageId> {
-        self.messages.lease_late(now, warn_after, max)
+        let mut ids = self.messages.lease_late(now, warn_after, max);
+        self.held.lease(now, max, &mut ids);
+        ids
     }
 
     /// When the next will be late.
     pub fn next_late(&self, warn_after: SignedDuration) -> Option<Timestamp> {
-        self.messages.next_late(warn_after)
+        let (waiting, held) = (self.messages.next_late(warn_after), self.held.next_due());
+        waiting.into_iter().chain(held).min()
     }
 
     /// Takes received SMS that are due.
@@ -275,8 +284,10 @@ impl Index {
     /// Ends a lease; nothing when it has ended.
     pub fn put_back(&mut self, id: MessageId, at: Timestamp) {
         self.messages.put_back(id, at);
-        if self.awaited.leased.contains(&id) {
-            self.awaited.schedule(id, at);
+        for queue in [&mut self.awaited, &mut self.held] {
+            if queue.leased.contains(&id) {
+                queue.schedule(id, at);
+            }
         }
     }
 
@@ -297,7 +308,7 @@ impl Index {
 
     /// Whether the dispatcher holds it.
     pub fn is_leased(&self, id: MessageId) -> bool {
-        self.messages.is_leased(id)
+        self.messages.is_leased(id) || self.held.leased.contains(&id)
     }
 
     /// The earliest time at which anything in a queue that nobody holds is due.

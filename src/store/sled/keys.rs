@@ -25,7 +25,7 @@ pub enum Kind {
     Reference,
     /// Who wrote to a phone.
     Link,
-    /// Segments of an account's month.
+    /// Segments of a SIM's month or day; in stores of versions before, of an account's month too.
     Counter,
     /// A received SMS.
     Inbound,
@@ -37,6 +37,10 @@ pub enum Kind {
     Report,
     /// What pays for a few numbers.
     Token,
+    /// What an account has used.
+    Account,
+    /// What was lately spent on a number, or by the whole site.
+    Spent,
     /// A name of the phonebook.
     Listing,
     /// Whose a number is.
@@ -51,7 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -63,6 +67,8 @@ impl Kind {
         Kind::Note,
         Kind::Report,
         Kind::Token,
+        Kind::Account,
+        Kind::Spent,
         Kind::Listing,
         Kind::Whose,
         Kind::Question,
@@ -84,6 +90,8 @@ impl Kind {
             Kind::Note => b'N',
             Kind::Report => b'P',
             Kind::Token => b'T',
+            Kind::Account => b'U',
+            Kind::Spent => b'G',
             Kind::Listing => b'E',
             Kind::Whose => b'H',
             Kind::Question => b'Q',
@@ -106,6 +114,8 @@ impl Kind {
             Kind::Note => "note",
             Kind::Report => "report",
             Kind::Token => "token",
+            Kind::Account => "account",
+            Kind::Spent => "spent",
             Kind::Listing => "listing",
             Kind::Whose => "whose",
             Kind::Question => "question",
@@ -182,6 +192,21 @@ pub fn report(early: &EarlyReport) -> Vec<u8> {
 /// The key of an account's month.
 pub fn counter(account: &str, month: &str) -> Vec<u8> {
     named(Kind::Counter, &hash(&[account, month]))
+}
+
+/// The key of an account.
+pub fn account(name: &str) -> Vec<u8> {
+    named(Kind::Account, &hash(&[name]))
+}
+
+/// The key of what was lately spent on a number.
+pub fn spent_on(number: &Number) -> Vec<u8> {
+    named(Kind::Spent, &hash(&["number", number.as_str()]))
+}
+
+/// The key of what the whole site spends in a day.
+pub fn spent_by_site() -> Vec<u8> {
+    named(Kind::Spent, &hash(&["site"]))
 }
 
 /// The key of a note.

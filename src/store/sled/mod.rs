@@ -12,8 +12,9 @@
 //! MUST: answer only what is on the disk. MAY NOT: be upgraded (`=0.34.7`) without its crash suite;
 //! call `flush_async`, which dead-locks; write from any other thread.
 //!
-//! Months of accounts are kept for ever: some hundred octets each.
+//! Accounts are kept for ever: some hundred octets each, with the months of a year. So are the months of SIMs.
 
+pub mod accounts;
 pub mod anchor;
 pub mod dump;
 pub mod error;
@@ -49,6 +50,8 @@ use self::syncer::AHEAD;
 use self::txn::Txn;
 use self::verbs::{Age, Arrival, Posting};
 use self::writer::{Job, MAX_WAITING};
+use super::accounts::{Account, Reset};
+use super::guard::Spending;
 use super::{
     Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
     NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
@@ -256,6 +259,16 @@ fn as_seen(shared: &Shared, mut message: Message) -> Message {
     message
 }
 
+/// An account, if it ever sent anything.
+fn account(shared: &Shared, name: &str) -> Result<Option<Account>, String> {
+    let key = keys::account(name);
+    let payload = shared.payload(&key)?;
+    let account = payload.map(|payload| records::decode_account(&payload));
+    account
+        .transpose()
+        .map_err(|e| format!("{} {e}", describe(&key)))
+}
+
 #[async_trait]
 impl Store for SledStore {
     async fn put(
@@ -437,9 +450,13 @@ impl Store for SledStore {
         self.read_long(list).await
     }
 
-    async fn used(&self, account: &str, month: &str) -> Result<u32, StoreError> {
-        let key = keys::counter(account, month);
+    async fn used(&self, account_name: &str, month: &str) -> Result<u32, StoreError> {
+        let key = keys::counter(account_name, month);
+        let (name, month) = (account_name.to_owned(), month.to_owned());
         let used = move |shared: &Shared| {
+            if let Some(account) = account(shared, &name)? {
+                return Ok(account.used(&month));
+            }
             let Some(payload) = shared.payload(&key)? else {
                 return Ok(0);
             };
@@ -448,6 +465,46 @@ impl Store for SledStore {
             Ok(counter.used)
         };
         self.read(used).await
+    }
+
+    async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |shared| account(shared, &name)).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let list = |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Account.prefix(), false, |key, payload| {
+                let account = records::decode_account(payload);
+                found.push(account.map_err(|e| format!("{} {e}", describe(key)))?);
+                Ok(true)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn spent(&self, on: Option<&Number>) -> Result<Spending, StoreError> {
+        let key = on.map_or_else(keys::spent_by_site, keys::spent_on);
+        let nothing = on.map_or_else(Spending::by_site, Spending::on);
+        let spent = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(nothing);
+            };
+            records::decode_spending(&payload).map_err(|e| format!("{} {e}", describe(&key)))
+        };
+        self.read(spent).await
+    }
+
+    async fn reset_account(&self, name: &str, reset: Reset) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.submit(move |txn| accounts::reset(txn, &name, &reset))
+            .await
+    }
+
+    async fn reset_site_day(&self) -> Result<(), StoreError> {
+        self.submit(accounts::reset_site_day).await
     }
 
     async fn keep_inbound(

@@ -567,7 +567,7 @@ fn enter_index(index: &mut Index, row: &Row) {
         }),
         Row::Report(_) => index.apply(Effect::Report { more: true }),
         Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) | Row::Note(_) => {}
-        Row::Token(_) => {}
+        Row::Account(_) | Row::Spending(_) | Row::Token(_) => {}
         Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) | Row::Audit(_) => {}
     }
 }

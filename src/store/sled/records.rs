@@ -6,6 +6,7 @@
 //!
 //! Nothing outside may make `decode_*` panic: a row that cannot be read is [`Damage`].
 
+mod account;
 mod message;
 mod phonebook;
 
@@ -18,12 +19,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::keys::Kind;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
+use crate::store::accounts::Account;
+use crate::store::guard::Spending;
 use crate::store::phonebook::{Audit, KeptMail, Listing, Question};
 use crate::store::{
     Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail,
     Received, Report, Token,
 };
 
+pub use self::account::{decode_account, decode_spending, encode_account, encode_spending};
 use self::message::{ReceiptRow, receipt_row};
 pub use self::message::{decode_message, encode_message};
 pub use self::phonebook::{
@@ -74,7 +78,7 @@ pub struct Named {
     pub part: usize,
 }
 
-/// The segments of an account's month.
+/// The segments of a SIM's month or day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
     /// Who pays.
@@ -117,6 +121,10 @@ pub enum Row {
     Report(EarlyReport),
     /// See [`Kind::Token`].
     Token(Token),
+    /// See [`Kind::Account`].
+    Account(Account),
+    /// See [`Kind::Spent`].
+    Spending(Spending),
     /// See [`Kind::Listing`].
     Listing(Box<Listing>),
     /// See [`Kind::Whose`]: the name.
@@ -142,6 +150,8 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Note => Row::Note(decode_note(payload)?),
         Kind::Report => Row::Report(decode_report(payload)?),
         Kind::Token => Row::Token(super::tokens::decode_token(payload)?),
+        Kind::Account => Row::Account(decode_account(payload)?),
+        Kind::Spent => Row::Spending(decode_spending(payload)?),
         Kind::Listing => Row::Listing(Box::new(decode_listing(payload)?)),
         Kind::Whose => Row::Whose(decode_whose(payload)?),
         Kind::Question => Row::Question(Box::new(decode_question(payload)?)),

@@ -4,13 +4,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::accounts;
 use super::index::{Effect, Standing};
 use super::keys;
-use super::records::{self, Counter, Damage, Kept, Known, Named};
+use super::records::{self, Damage, Kept, Known, Named};
 use super::shared::describe;
 use super::tokens;
 use super::txn::Txn;
 use crate::sms::MessageId;
+use crate::store::accounts::Meter;
+use crate::store::guard::{Guard, Need};
 use crate::store::{
     Attempt, Charge, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState, Kept as Reception,
     Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received,
@@ -19,24 +22,31 @@ use crate::store::{
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
 pub struct Arrival {
-    id: MessageId,
+    message: Message,
     payload: Vec<u8>,
     standing: Standing,
     dedupe: Vec<Dedupe>,
-    charge: Option<Charge>,
     token: Option<TokenId>,
+    tell: bool,
+    notices: Vec<(Meter, u8, Posting)>,
+    guard: Option<Guard>,
 }
 
 impl Arrival {
     /// Makes the row.
     pub fn new(new: NewMessage, now: Timestamp) -> Self {
+        let notices = new.watch.notices.into_iter();
+        let notices = notices.map(|n| (n.meter, n.percent, Posting::new(n.mail, now)));
+        let token = new.message.origin.token;
         Self {
-            id: new.message.id,
             payload: records::encode_message(&new.message, now),
             standing: standing(&new.message),
+            message: new.message,
             dedupe: new.dedupe,
-            token: new.message.origin.token,
-            charge: new.message.charge,
+            token,
+            tell: new.watch.tell,
+            notices: notices.collect(),
+            guard: new.watch.guard,
         }
     }
 }
@@ -67,20 +77,30 @@ impl Posting {
     }
 }
 
-/// Takes messages that are not repeats, and charges them.
+/// Takes messages that are not repeats, and charges them; or says all that is missing beside them.
 pub fn take(
     txn: &mut Txn<'_>,
     now: Timestamp,
     arrivals: Vec<Arrival>,
 ) -> Result<Vec<Taken>, StoreError> {
-    arrivals
+    let mut needs = Vec::new();
+    let taken = arrivals
         .into_iter()
-        .map(|a| take_one(txn, now, a))
-        .collect()
+        .map(|a| take_one(txn, now, a, &mut needs));
+    let taken = taken.collect::<Result<Vec<_>, _>>()?;
+    match needs.is_empty() {
+        true => Ok(taken),
+        false => Err(StoreError::Incomplete(needs)),
+    }
 }
 
-fn take_one(txn: &mut Txn<'_>, now: Timestamp, arrival: Arrival) -> Result<Taken, StoreError> {
-    let id = arrival.id;
+fn take_one(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    mut arrival: Arrival,
+    needs: &mut Vec<Need>,
+) -> Result<Taken, StoreError> {
+    let id = arrival.message.id;
     for dedupe in &arrival.dedupe {
         if let Some(known) = known(txn, &keys::dedupe(&dedupe.key))?
             && known.until > now
@@ -93,9 +113,7 @@ fn take_one(txn: &mut Txn<'_>, now: Timestamp, arrival: Arrival) -> Result<Taken
         // The caller did not hear the first answer.
         return Ok(Taken::Repeat(id));
     }
-    if let Some(charge) = &arrival.charge {
-        spend(txn, charge)?;
-    }
+    charge(txn, now, &mut arrival, needs)?;
     if let Some(token) = arrival.token {
         tokens::spend(txn, token, now)?;
     }
@@ -132,41 +150,32 @@ pub fn post(txn: &mut Txn<'_>, postings: Vec<Posting>) -> Result<(), StoreError>
     Ok(())
 }
 
-fn spend(txn: &mut Txn<'_>, charge: &Charge) -> Result<(), StoreError> {
-    let used = used(txn, charge)?;
-    let after = used.saturating_add(charge.segments);
-    if charge.limit != 0 && after > charge.limit {
-        return Err(StoreError::OverLimit {
-            account: charge.account.clone(),
-            month: charge.month.clone(),
-            used,
-            limit: charge.limit,
-        });
+/// Charges a message, and notes what else must be with it.
+fn charge(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    arrival: &mut Arrival,
+    needs: &mut Vec<Need>,
+) -> Result<(), StoreError> {
+    let message = &mut arrival.message;
+    let asked = message.charge.as_ref().map(|charge| charge.month.clone());
+    let reckoned = accounts::charge(txn, now, message, arrival.guard.as_ref())?;
+    if message.charge.as_ref().map(|charge| &charge.month) != asked.as_ref() {
+        // The clock is behind the account's newest month: a refund must go to that one.
+        arrival.payload = records::encode_message(message, now);
     }
-    count(txn, charge, after);
+    if let Some(over) = reckoned.over {
+        let id = message.id;
+        needs.push(Need::Hold { id, over });
+    }
+    for crossing in reckoned.crossings.into_iter().filter(|_| arrival.tell) {
+        let fits = |n: &(Meter, u8, Posting)| (n.0, n.1) == (crossing.meter, crossing.percent);
+        match arrival.notices.iter().position(fits) {
+            Some(index) => post(txn, vec![arrival.notices.swap_remove(index).2])?,
+            None => needs.push(Need::Notice(crossing)),
+        }
+    }
     Ok(())
-}
-
-fn refund(txn: &mut Txn<'_>, charge: &Charge) -> Result<(), StoreError> {
-    let used = used(txn, charge)?;
-    count(txn, charge, used.saturating_sub(charge.segments));
-    Ok(())
-}
-
-fn used(txn: &Txn<'_>, charge: &Charge) -> Result<u32, StoreError> {
-    let key = keys::counter(&charge.account, &charge.month);
-    let counter = fetch(txn, &key, records::decode_counter)?;
-    Ok(counter.map_or(0, |c| c.used))
-}
-
-fn count(txn: &mut Txn<'_>, charge: &Charge, used: u32) {
-    let counter = Counter {
-        account: charge.account.clone(),
-        month: charge.month.clone(),
-        used,
-    };
-    let key = keys::counter(&charge.account, &charge.month);
-    txn.put(key, records::encode_counter(&counter));
 }
 
 /// A message that was changed on the caller's thread: the row it replaces must have its revision.
@@ -264,7 +273,7 @@ pub fn begin(
     counts: &[Charge],
 ) -> Result<u64, StoreError> {
     for count in counts {
-        spend(txn, count)?;
+        accounts::count_attempt(txn, count)?;
     }
     let message = change.write(txn, true)?;
     if let Some(link) = link {
@@ -284,7 +293,7 @@ pub fn settle(
     let stays_leased = is_open(&change.message);
     let message = change.write(txn, stays_leased)?;
     for back in &back {
-        refund(txn, back)?;
+        accounts::refund(txn, back)?;
     }
     post(txn, mails)?;
     Ok(message.revision)
@@ -436,12 +445,13 @@ impl Age {
             }
             Row::Counter(counter) => is_day(&counter.month) && counter.month < self.day(),
             Row::Token(token) => token.expires < self.before,
+            Row::Spending(spending) => spending.day.is_none() && spending.hour.is_over(self.now),
             Row::Audit(audit) => {
                 let before = self.now.saturating_sub(AUDIT_KEPT);
                 audit.at < before.unwrap_or(Timestamp::MIN)
             }
-            // References go with their message; months, mails, notes and the phonebook stay.
-            Row::Named(_) | Row::Mail(_) | Row::Note(_) => false,
+            // References go with their message; accounts, months, mails, notes and the phonebook stay.
+            Row::Named(_) | Row::Mail(_) | Row::Note(_) | Row::Account(_) => false,
             Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) => false,
         }
     }

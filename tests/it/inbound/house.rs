@@ -229,6 +229,7 @@ impl House {
         let new = NewMessage {
             message: message(id, now),
             dedupe: Vec::new(),
+            watch: Default::default(),
         };
         store.put(now, vec![new], Vec::new()).await.expect("put");
         let mut message = store.find(id).await.expect("find").expect("the message");

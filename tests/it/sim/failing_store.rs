@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{MessageId, Number};
+use sms_milter::store::accounts::{Account, Reset};
+use sms_milter::store::guard::Spending;
 use sms_milter::store::phonebook::{
     Arrivals, Arrived, Audit, Entry, KeptMail, Listing, Phonebook, Question, Release,
 };
@@ -34,6 +36,10 @@ pub enum Verb {
     Find,
     List,
     Used,
+    Account,
+    Accounts,
+    Spent,
+    Reset,
     KeepInbound,
     LeaseInbound,
     SettleInbound,
@@ -332,6 +338,36 @@ impl Store for FailingStore {
         let fault = self.enter(Verb::Used)?;
         let used = self.inner.used(account, month).await?;
         self.leave(fault, used)
+    }
+
+    async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let fault = self.enter(Verb::Account)?;
+        let account = self.inner.account(name).await?;
+        self.leave(fault, account)
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let fault = self.enter(Verb::Accounts)?;
+        let accounts = self.inner.accounts().await?;
+        self.leave(fault, accounts)
+    }
+
+    async fn spent(&self, on: Option<&Number>) -> Result<Spending, StoreError> {
+        let fault = self.enter(Verb::Spent)?;
+        let spent = self.inner.spent(on).await?;
+        self.leave(fault, spent)
+    }
+
+    async fn reset_account(&self, name: &str, reset: Reset) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::Reset)?;
+        self.inner.reset_account(name, reset).await?;
+        self.leave(fault, ())
+    }
+
+    async fn reset_site_day(&self) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::Reset)?;
+        self.inner.reset_site_day().await?;
+        self.leave(fault, ())
     }
 
     async fn keep_inbound(

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sms_milter::sms::{Class, Encoding, MessageId, Number, Party, Receipt};
+use sms_milter::store::guard::Watch;
 use sms_milter::store::{
     Attempt, Charge, Content, Dedupe, EarlyReport, InboundOutcome, InboundState, Link, Message,
     NewMessage, Origin, OutMail, Part, PartState, Received, Report, Settlement, State,
@@ -80,6 +81,7 @@ pub fn new(message: Message, keys: &[Dedupe]) -> NewMessage {
     NewMessage {
         message,
         dedupe: keys.to_vec(),
+        watch: Watch::default(),
     }
 }
 
@@ -103,6 +105,7 @@ pub fn charge(segments: u32, limit: u32) -> Charge {
         month: "2027-01".into(),
         segments,
         limit,
+        credit: None,
     }
 }
 

@@ -8,6 +8,7 @@ use sms_milter::store::{
     Note, PartState, Queue, Settlement, State, Store, StoreError, Taken, Token,
 };
 
+pub use super::accounts::*;
 use super::make::*;
 
 /// A backend under test: what it is opened from stays while it is closed.
@@ -65,6 +66,14 @@ macro_rules! suite {
             large_values_are_kept
             counts_follow
             tokens_pay_as_long_as_they_are_good
+            no_month_opens_again
+            a_credit_is_never_exceeded
+            a_threshold_is_told_with_the_charge
+            a_spend_stop_is_exact
+            hours_are_guarded
+            runs_of_neighbours_are_held
+            what_is_held_expires
+            accounts_are_listed_and_set_back
         }
     };
 }
@@ -233,6 +242,7 @@ pub async fn attempts_are_counted_and_given_back(mut backend: impl Backend) {
         month: period.into(),
         segments: 1,
         limit,
+        credit: None,
     };
     let counts = |day| vec![count("2027-01-05", day), count("2027-01", 9)];
     for n in 1..=3 {

@@ -110,6 +110,9 @@ struct ChargeRow<'a> {
     month: Text<'a>,
     segments: u32,
     limit: u32,
+    /// Not in older records, nor in those without a credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credit: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -207,6 +210,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
             month: text(&c.month),
             segments: c.segments,
             limit: c.limit,
+            credit: c.credit,
         }),
         number: Phone::of(&m.number),
         text: text(&m.text),
@@ -272,6 +276,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
             month: c.month.into_owned(),
             segments: c.segments,
             limit: c.limit,
+            credit: c.credit,
         }),
         number: row.number.0.into_owned(),
         text: row.text.into_owned(),

@@ -100,12 +100,13 @@ fn message() -> impl Strategy<Value = Message> {
                 token,
             },
         );
-    let charge = (string(), string(), any::<u32>(), any::<u32>()).prop_map(
-        |(account, month, segments, limit)| Charge {
+    let charge = (string(), string(), any::<(u32, u32, Option<u32>)>()).prop_map(
+        |(account, month, (segments, limit, credit))| Charge {
             account,
             month,
             segments,
             limit,
+            credit,
         },
     );
     let who = (id(), any::<u64>(), origin, string(), of(charge), number());
