@@ -10,7 +10,7 @@
 //! |---|---|
 //! | 0 vocabulary | [`sms`], [`world`], [`secret`], [`live`] |
 //! | 1 cores without IO | [`wire`], [`mail`] (but `inject`), [`rules`], [`access`], [`phonebook`], [`route`] |
-//! | 2 parts | [`store`], [`gateway`], `mail::inject` |
+//! | 2 parts | [`store`], [`gateway`], [`directory`], `mail::inject` |
 //! | 3 paths | [`outbound`], [`inbound`] |
 //! | 4 doors | [`milter`], [`web`], [`control`], [`cli`] |
 //! | 5 assembly | [`config`], [`run`], `main` |
@@ -27,6 +27,7 @@ pub mod route;
 pub mod rules;
 pub mod wire;
 
+pub mod directory;
 pub mod gateway;
 pub mod store;
 

@@ -8,6 +8,7 @@
 mod accounts;
 pub mod credentials;
 pub mod destinations;
+pub mod found;
 pub mod network;
 pub mod payer;
 mod people;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil, tz::TimeZone};
 
 use self::destinations::Reach;
+use self::found::{Found, Known};
 pub use self::people::People;
 use crate::secret::Secret;
 use crate::sms::{Class, Number};
@@ -205,10 +207,13 @@ pub struct Settings {
     pub first_mail_domain: String,
 }
 
-/// The people, to be asked.
+/// The people, to be asked: the users of the configuration, then those that directories found. Cheap to
+/// clone.
+#[derive(Clone)]
 pub struct Access {
-    settings: Settings,
-    stand_ins: StandIns,
+    settings: Arc<Settings>,
+    stand_ins: Arc<StandIns>,
+    found: Arc<Found>,
 }
 
 impl Access {
@@ -217,19 +222,33 @@ impl Access {
         let hashes = settings.users.iter();
         let hashes = hashes.filter_map(|user| user.password_hash.as_ref());
         Self {
-            stand_ins: StandIns::of(hashes.map(Secret::expose)),
-            settings,
+            stand_ins: Arc::new(StandIns::of(hashes.map(Secret::expose))),
+            settings: Arc::new(settings),
+            found: Arc::default(),
         }
     }
 
-    /// The users.
+    /// The users of the configuration.
     pub fn people(&self) -> &People {
         &self.settings.users
     }
 
+    /// The same people, and those that directories found.
+    pub fn knowing(&self, found: &Arc<Found>) -> Self {
+        Self {
+            found: found.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// All who are known.
+    pub fn known(&self) -> Known<'_> {
+        Known::new(&self.settings.users, &self.found)
+    }
+
     /// The user with that address, alias or login, any case.
     pub fn user(&self, name: &str) -> Option<&User> {
-        self.people().named(name)
+        self.known().named(name)
     }
 
     /// What is hashed for those who have no password.
@@ -258,7 +277,7 @@ impl Access {
 
     /// The user called so on an SMS domain: local part, alias or nickname.
     pub fn user_called(&self, local: &str, mail_domain: &str) -> Option<&User> {
-        self.people().called(local, mail_domain)
+        self.known().called(local, mail_domain)
     }
 
     /// The zone whose midnights count.
@@ -581,7 +600,7 @@ mod tests {
         let mut all = access(false);
         let mut users = all.people().to_vec();
         users[1].policy.to_external = true;
-        all.settings.users = Arc::new(users.into());
+        Arc::make_mut(&mut all.settings).users = Arc::new(users.into());
         assert_eq!(
             who(
                 &all,
@@ -608,7 +627,7 @@ mod tests {
     #[test]
     fn months_follow_the_zone() {
         let mut access = access(false);
-        access.settings.timezone = TimeZone::fixed(jiff::tz::offset(2));
+        Arc::make_mut(&mut access.settings).timezone = TimeZone::fixed(jiff::tz::offset(2));
         let now: Timestamp = "2026-12-31T22:30:00Z".parse().expect("time");
         assert_eq!(access.month(now), "2027-01");
         assert_eq!(access.next_month(now), "2027-02-01");

@@ -216,7 +216,7 @@ impl Access {
     fn check(&self, payer: Payer, number: &Number, now: Timestamp) -> Result<Payer, Reply> {
         self.check_account(&payer, now)?;
         let allowed = payer.policy.to_external
-            || payer.policy.to_users && self.people().with_mobile(number).is_some();
+            || payer.policy.to_users && self.known().with_mobile(number).is_some();
         if !allowed {
             return Err(refused(format!(
                 "{} may not send SMS to {number}",

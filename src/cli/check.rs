@@ -2,9 +2,10 @@
 //!
 //! One finding a line: `error:` is refused at start or would break a promise, `warning:` an admin may
 //! want to act, `ok:` was looked at. It changes nothing, sends nothing, and asks Postfix for its settings
-//! with `postconf` (fixed arguments, 5 s, 1 MiB); of the MTA at `mail.inject` it reads the greeting.
+//! with `postconf` (fixed arguments, 5 s, 1 MiB); of the MTA at `mail.inject` it reads the greeting, and directories of users it asks for nobody.
 //! An absent modem or MTA is a warning: the daemon starts without them.
 
+mod directories;
 mod postconf;
 mod postfix;
 
@@ -100,6 +101,7 @@ fn look(settings: &Settings, args: &CheckArgs, findings: &mut Findings<'_>) -> R
             Gateway::Http(_) | Gateway::Simulated(_) => {}
         }
     }
+    directories::look(settings, findings)?;
     greeting(settings, findings)?;
     match postconf::ask(args.postfix_config.as_deref()) {
         Ok(None) => {}

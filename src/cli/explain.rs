@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, Json, ask};
 use crate::access::credentials::{self, Question, Shown};
+use crate::access::found;
 use crate::access::token::{self, TokenId};
 use crate::config;
 use crate::control::{self, Request};
@@ -85,7 +86,7 @@ pub async fn run(path: &Path, args: &ExplainArgs, out: &mut dyn Write) -> Result
         shown: &shown,
     };
     let mut known = Known::default();
-    let mut lines = explain(&asked, &known);
+    let mut lines = explain(&asked, &known).await;
     for _ in 0..LOOK_UPS {
         let names = known.missed_names();
         let found = match names.is_empty() {
@@ -94,7 +95,7 @@ pub async fn run(path: &Path, args: &ExplainArgs, out: &mut dyn Write) -> Result
         };
         let Some(found) = found else { break };
         known.learn(&names, found);
-        lines = explain(&asked, &known);
+        lines = explain(&asked, &known).await;
     }
     for line in &mut lines {
         foresee(&settings.control, line).await;
@@ -187,7 +188,10 @@ async fn look_up(
     let found = match question {
         Question::Password(name, password) => {
             let passwords = Passwords::new(Workers::capped(1), &World::real());
-            check_password(&passwords, &planner.access, &name, password).await
+            match planner.access_to(&name).await {
+                Ok(access) => check_password(&passwords, &access, &name, password).await,
+                Err(reply) => Err(reply),
+            }
         }
         Question::Token(token) => Ok(match token::digest(&token) {
             None => None,
@@ -225,7 +229,7 @@ struct Asked<'a> {
 }
 
 /// One object a recipient (spec 14).
-fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
+async fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
     let Asked {
         planner,
         admin,
@@ -236,7 +240,7 @@ fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
     } = *asked;
     let read = text::read(mail, &planner.text).map_err(Reply::from);
     let now = World::real().now();
-    let one = |(to, found): (&String, &Result<Shown, Reply>)| -> Vec<Value> {
+    let one = |planner: &Planner, to: &String, found: &Result<Shown, Reply>| -> Vec<Value> {
         let rcpt = bracketed(to);
         let to = address::shown(to);
         let judged = match found {
@@ -264,7 +268,31 @@ fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
         };
         verdicts.into_iter().map(shown).collect()
     };
-    args.to.iter().zip(shown).flat_map(one).collect()
+    let mut lines = Vec::new();
+    for (to, found) in args.to.iter().zip(shown) {
+        match planner.knowing(|planner| one(planner, to, found)).await {
+            Ok(told) => lines.extend(told),
+            Err(reply) => lines.push(refused(&address::shown(to), &reply)),
+        }
+    }
+    for line in &mut lines {
+        origin(planner, line).await;
+    }
+    lines
+}
+
+/// Where the sender's account came from: `users`, a directory by its name, or nowhere (`access`).
+async fn origin(planner: &Planner, line: &mut Value) {
+    let Some(account) = line["sender"].as_str() else {
+        return;
+    };
+    let own = planner.access.people().named(account).map(|_| "users");
+    let found = match (own, found::Question::name(account)) {
+        (None, Some(question)) => planner.directories.find(&question).await,
+        _ => Ok(None),
+    };
+    let found = found.ok().flatten().map(|(_, directory)| directory);
+    line["sender_from"] = own.or(found).unwrap_or("access").into();
 }
 
 /// What becomes of a mail for a recipient.
@@ -393,7 +421,11 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
         "{}: sent to {} for {}",
         text("recipient"),
         text("number"),
-        text("sender")
+        match text("sender_from").as_str() {
+            "users" | "" => text("sender"),
+            "access" => format!("{}, who has no entry", text("sender")),
+            directory => format!("{}, as {directory} says", text("sender")),
+        }
     )?;
     let table = |kind: &str| match line["tables"][kind].as_str() {
         Some(language) => format!(", {language} {kind} table"),

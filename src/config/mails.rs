@@ -7,6 +7,7 @@ use super::problems::At;
 use super::scalars::Judge;
 use super::{domains_of, raw};
 use crate::access::People;
+use crate::directory::Directories;
 use crate::gateway::Common;
 use crate::inbound::{self, OnConflict};
 use crate::mail::inject::{self, Target};
@@ -227,6 +228,7 @@ pub(super) fn inbound<'a>(
     mails: &Mails,
     addresses: &address::Settings,
     people: &Arc<People>,
+    directories: &Arc<Directories>,
     gateways: impl Iterator<Item = &'a Common>,
 ) -> inbound::Settings {
     inbound::Settings {
@@ -246,6 +248,7 @@ pub(super) fn inbound<'a>(
             .map(|d| (d.mail.clone(), d.sms.clone()))
             .collect(),
         people: Arc::clone(people),
+        directories: Arc::clone(directories),
         gateways: gateways.map(line).collect(),
         hostname: mails.letterhead.hostname.clone(),
         admin: mails.admin.clone(),

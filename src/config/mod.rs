@@ -8,7 +8,9 @@
 //!
 //! Judging reads nothing but the text and what [`Outside`] tells: no network, no device.
 
+mod directories;
 mod domains;
+mod entries;
 mod fixed;
 mod gateways;
 mod mails;
@@ -29,6 +31,7 @@ mod users;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use fixed::Fixed;
 pub use outside::{Outside, ThisMachine};
@@ -38,6 +41,7 @@ use self::people::Surroundings;
 use self::problems::At;
 use self::scalars::Judge;
 use crate::access::{self, Access, Network, destinations::Destinations};
+use crate::directory::Directories;
 use crate::gateway::Common;
 use crate::mail::{address, inject, report::Letterhead, text};
 use crate::outbound::plan::{Overflow, Planner};
@@ -67,6 +71,8 @@ pub struct Settings {
     pub destinations: Destinations,
     /// Who may send.
     pub access: access::Settings,
+    /// Where people are that it does not name. Clones share what they remember.
+    pub directories: Arc<Directories>,
     /// From mail to text.
     pub text: text::Settings,
     /// Which characters may be replaced.
@@ -187,6 +193,7 @@ impl Settings {
         Planner {
             addresses: self.addresses.clone(),
             access: Access::new(self.access.clone()),
+            directories: self.directories.clone(),
             destinations: self.destinations.clone(),
             rules: self.outgoing.clone(),
             text: self.text.clone(),
@@ -267,7 +274,6 @@ impl Judge<'_> {
     /// Section by section. `None` only beside errors.
     fn settings(&mut self, raw: &raw::Config) -> Option<Settings> {
         let root = At::root();
-        self.later_sections(&root, raw);
         let hostname = self.hostname(&root, raw.hostname.as_deref());
         let addresses = self.addresses(&root, raw.addresses.as_ref());
         let (_, region) = domains_of(&addresses);
@@ -292,6 +298,7 @@ impl Judge<'_> {
             (raw.users.as_ref(), raw.users_csv.as_ref()),
             &around,
         );
+        let directories = self.directories(&root, raw, &people.access, &around);
         let (text, fold, on_overflow) = self.text(&root, raw.text.as_ref());
         let languages = self.languages(&root, raw.text.as_ref());
         let queue = self.queue(&root, raw.queue.as_ref());
@@ -304,7 +311,14 @@ impl Judge<'_> {
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming);
         let common = gateways.iter().map(Gateway::common);
-        let inbound = mails::inbound(incoming, &mails, &addresses, &people.access.users, common);
+        let inbound = mails::inbound(
+            incoming,
+            &mails,
+            &addresses,
+            &people.access.users,
+            &directories,
+            common,
+        );
         let milter = self.milter(&root, raw.milter.as_ref());
         let path = self.store(&root, raw.store.as_deref());
         let control = self.control(&root, raw.control.as_deref(), &path);
@@ -332,6 +346,7 @@ impl Judge<'_> {
             addresses,
             destinations,
             access: people.access,
+            directories,
             text,
             fold,
             languages,
@@ -347,11 +362,6 @@ impl Judge<'_> {
             accounts: people.accounts,
             log,
         })
-    }
-
-    fn later_sections(&mut self, root: &At, raw: &raw::Config) {
-        self.later_if(root, "users_ldap", &raw.users_ldap);
-        self.later_if(root, "users_sql", &raw.users_sql);
     }
 }
 

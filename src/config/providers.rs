@@ -83,7 +83,8 @@ impl Judge<'_> {
         self.pem(at, path).map(Secret::new)
     }
 
-    fn pem(&mut self, at: &At, path: &str) -> Option<String> {
+    /// Certificates in a file.
+    pub fn pem(&mut self, at: &At, path: &str) -> Option<String> {
         let full = self.path(at, path);
         match self.outside.pem(&full) {
             Ok(pem) => Some(pem),

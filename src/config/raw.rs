@@ -266,8 +266,8 @@ macro_rules! shape {
 shape! { /// The document.
     Config {
         hostname: String, control: String, milter: Milter, addresses: Addresses, numbers: Numbers,
-        access: Access, users: Vec<User>, users_csv: Spelled, users_ldap: serde_yaml::Value,
-        users_sql: serde_yaml::Value, phonebook: Phonebook, text: Text, queue: Queue,
+        access: Access, users: Vec<User>, users_csv: Spelled, users_ldap: OneOrMore<UsersLdap>,
+        users_sql: OneOrMore<UsersSql>, phonebook: Phonebook, text: Text, queue: Queue,
         limits: Limits, gateways: Vec<Gateway>, outgoing: Vec<Outgoing>, incoming: Incoming,
         mail: Mail, store: String, web: Web, log: Log,
     }
@@ -316,6 +316,21 @@ shape! { /// `users[]`
         active: bool, password_hash: String, post: Post, send: Several, allow: Several, deny: Several,
         monthly_limit: u32, credit: Spelled, max_segments: u8, confirm: String, sender_ids: Several,
         class: String,
+    }
+}
+shape! { /// `users_ldap`, `users_ldap[]`
+    UsersLdap {
+        url: Several, starttls: bool, base: String, scope: String, bind_dn: String, password: Secret,
+        filter: String, nickname_filter: String, mobile_filter: String,
+        attributes: BTreeMap<String, Several>, ca: String, timeout: Spelled, cache: Spelled,
+        negative_cache: Spelled, stale: Spelled,
+    }
+}
+shape! { /// `users_sql`, `users_sql[]`
+    UsersSql {
+        url: String, password: Secret, query: String, nickname_query: String, mobile_query: String,
+        columns: BTreeMap<String, String>, tls: bool, ca: String, timeout: Spelled, cache: Spelled,
+        negative_cache: Spelled, stale: Spelled,
     }
 }
 shape! { /// `users[].post`

@@ -15,8 +15,6 @@ use super::raw;
 
 /// Keys that are known only to be refused: nobody is told to write them.
 const LATER: &[&str] = &[
-    "users_ldap",
-    "users_sql",
     "limits",
     "daily_limit",
     "hours",

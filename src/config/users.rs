@@ -146,7 +146,8 @@ impl Crowd<'_> {
 }
 
 impl Judge<'_> {
-    fn user(
+    /// One user, whose address is judged already.
+    pub fn user(
         &mut self,
         at: &At,
         raw: &raw::User,

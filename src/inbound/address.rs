@@ -1,10 +1,11 @@
 //! Whose an SMS is (spec 8, steps 4 to 8): tags, nickname, reply history, rules, default.
 //!
-//! A pure function of the text, its sender, the settings and the phone's links. It never names an
+//! A pure function of the text, its sender, the settings, the people known and the phone's links. It never names an
 //! address that the phone made up: a `#tag#` counts only when its domain is one of our mail domains or
 //! one that the admin listed, and an SMS domain never is (a phone could have SMS sent at our cost).
 
 use crate::access::User;
+use crate::access::found::Known;
 use crate::rules::{Delivery, Facts};
 use crate::sms::{Number, Party};
 use crate::store::Link;
@@ -111,25 +112,25 @@ impl Why {
 }
 
 /// Decides whose an SMS is; the first that answers wins.
-pub fn decide(question: &Question, settings: &Settings) -> Decision {
+pub fn decide(question: &Question, settings: &Settings, known: Known<'_>) -> Decision {
     let tags = if settings.email_tags {
-        find_tags(question.text, settings)
+        find_tags(question.text, settings, known)
     } else {
         Tags::none(question.text)
     };
     if !tags.addresses.is_empty() {
-        return explicit(question, tags.addresses, tags.rest, Why::Tag, settings);
+        return explicit(question, tags.addresses, tags.rest, Why::Tag, known);
     }
     // Who was named and may not be is not answered by a guess.
     if !tags.foreign {
-        if let Some((person, rest)) = nickname(question.text, settings) {
+        if let Some((person, rest)) = nickname(question.text, settings, known) {
             let text = if settings.strip_nickname {
                 rest
             } else {
                 question.text
             };
             let to = vec![person.email.clone()];
-            let mut decision = explicit(question, to, text.to_owned(), Why::Nickname, settings);
+            let mut decision = explicit(question, to, text.to_owned(), Why::Nickname, known);
             if let Decision::To(addressed) = &mut decision
                 && rest.is_empty()
             {
@@ -137,7 +138,7 @@ pub fn decide(question: &Question, settings: &Settings) -> Decision {
             }
             return decision;
         }
-        if let Some(decision) = history(question, settings) {
+        if let Some(decision) = history(question, settings, known) {
             return decision;
         }
     }
@@ -170,10 +171,10 @@ fn explicit(
     addresses: Vec<String>,
     rest: String,
     why: Why,
-    settings: &Settings,
+    known: Known<'_>,
 ) -> Decision {
     let conversation = |address: &str| {
-        let same = |link: &&Link| same_person(&link.sender, address, settings);
+        let same = |link: &&Link| known.is_same(&link.sender, address);
         question.links.iter().find(same).cloned()
     };
     let recipients = addresses.into_iter().map(|address| Recipient {
@@ -209,7 +210,7 @@ impl Tags {
     }
 }
 
-fn find_tags(text: &str, settings: &Settings) -> Tags {
+fn find_tags(text: &str, settings: &Settings, known: Known<'_>) -> Tags {
     let mut found = Tags {
         addresses: Vec::new(),
         rest: String::new(),
@@ -221,7 +222,7 @@ fn find_tags(text: &str, settings: &Settings) -> Tags {
             break;
         };
         found.rest.push_str(before);
-        match tag(inner, settings) {
+        match tag(inner, settings, known) {
             Some(address) if found.addresses.len() < MAX_TAGS => {
                 if !found
                     .addresses
@@ -253,9 +254,9 @@ fn find_tags(text: &str, settings: &Settings) -> Tags {
 }
 
 /// Whom `#inner#` names, if it may.
-fn tag(inner: &str, settings: &Settings) -> Option<String> {
+fn tag(inner: &str, settings: &Settings, known: Known<'_>) -> Option<String> {
     if !inner.contains('@') {
-        return person_called(inner, settings).map(|person| person.email.clone());
+        return person_called(inner, settings, known).map(|person| person.email.clone());
     }
     let (_, domain) = strict_address(inner)?;
     let is = |name: &String| name.eq_ignore_ascii_case(domain);
@@ -289,24 +290,28 @@ pub fn strict_address(text: &str) -> Option<(&str, &str)> {
     (local_fits && domain_fits).then_some((local, domain))
 }
 
-fn person_called<'a>(name: &str, settings: &'a Settings) -> Option<&'a User> {
-    settings.people.nicknamed(name)
+fn person_called<'a>(name: &str, settings: &Settings, known: Known<'a>) -> Option<&'a User> {
+    known.nicknamed(name, settings.domains.iter().map(|(mail, _)| mail.as_str()))
 }
 
 /// The user whose nickname is the first word, and what follows it.
-fn nickname<'a, 'b>(text: &'a str, settings: &'b Settings) -> Option<(&'b User, &'a str)> {
+fn nickname<'a, 'b>(
+    text: &'a str,
+    settings: &Settings,
+    known: Known<'b>,
+) -> Option<(&'b User, &'a str)> {
     if !settings.nicknames {
         return None;
     }
     let text = text.trim();
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let word = text[..end].trim_end_matches([':', ',']);
-    let person = person_called(word, settings)?;
+    let person = person_called(word, settings, known)?;
     Some((person, text[end..].trim_start()))
 }
 
 /// Whoever wrote to this phone from this number; if nobody did, from any of our numbers.
-fn history(question: &Question, settings: &Settings) -> Option<Decision> {
+fn history(question: &Question, settings: &Settings, known: Known<'_>) -> Option<Decision> {
     let here: Vec<&Link> = question
         .links
         .iter()
@@ -319,8 +324,8 @@ fn history(question: &Question, settings: &Settings) -> Option<Decision> {
     };
     let mut candidates: Vec<Recipient> = Vec::new();
     for link in open {
-        let known = |r: &Recipient| same_person(&r.address, &link.sender, settings);
-        if !candidates.iter().any(known) {
+        let same = |r: &Recipient| known.is_same(&r.address, &link.sender);
+        if !candidates.iter().any(same) {
             let address = link.sender.clone();
             candidates.push(Recipient {
                 address,
@@ -366,15 +371,12 @@ fn by_rule(question: &Question, settings: &Settings) -> Option<Decision> {
     })
 }
 
-fn same_person(a: &str, b: &str, settings: &Settings) -> bool {
-    settings.people.is_same(a, b)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::access::found::Found;
     use crate::inbound::tests::{link, number, settings};
     use crate::rules::{Condition, Field, IncomingRule};
 
@@ -391,7 +393,11 @@ mod tests {
             text,
             links,
         };
-        decide(&question, settings)
+        decide(
+            &question,
+            settings,
+            Known::new(&settings.people, &Found::default()),
+        )
     }
 
     fn shown(decision: Decision) -> String {

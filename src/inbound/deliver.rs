@@ -17,7 +17,7 @@ use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
 use super::whole::Whole;
 use super::{Inbound, Settings, shown};
-use crate::access::User;
+use crate::access::found::{Found, Known};
 use crate::mail::compose;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
 use crate::store::guard::Watch;
@@ -40,6 +40,18 @@ const RECALL: usize = 10_000;
 
 /// A phone is asked no more than once in this time (T15).
 const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a text waits for a directory of users that does not answer. Then it goes where it would go
+/// without: an answer in the wrong hands is better than none in any.
+const DIRECTORY_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What came of a text.
+enum Done {
+    /// Its outcome is in the store.
+    Settled,
+    /// It is to be looked at again.
+    Waits,
+}
 
 /// What becomes of a text.
 struct Plan {
@@ -121,11 +133,15 @@ impl Inbound {
         let now = self.world.now();
         match work {
             Work::Text(whole) => match self.deliver(desk, now, &whole, false).await {
-                Ok(()) => Ok(()),
+                Ok(Done::Settled) => Ok(()),
+                Ok(Done::Waits) => {
+                    desk.again.push(Work::Text(whole));
+                    Ok(())
+                }
                 Err(reason) => Err((Work::Text(whole), reason)),
             },
             Work::Unanswered(whole) => match self.deliver(desk, now, &whole, true).await {
-                Ok(()) => Ok(()),
+                Ok(_) => Ok(()),
                 Err(reason) => Err((Work::Unanswered(whole), reason)),
             },
             Work::Duplicate(id) => {
@@ -174,17 +190,16 @@ impl Inbound {
         now: Timestamp,
         whole: &Whole,
         unanswered: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Done, StoreError> {
         let links = match &whole.from {
             Party::Number(phone) => self.store.links(phone, self.since(now)).await?,
             Party::Short(_) | Party::Name(_) => Vec::new(),
         };
-        let decision = if unanswered {
-            address::by_default(&whole.text, &self.settings())
-        } else {
-            self.decide(desk, whole, &links)
+        let Some((decision, caller)) = self.known(desk, now, whole, &links, unanswered).await
+        else {
+            return Ok(Done::Waits);
         };
-        let plan = self.plan(desk, now, whole, decision);
+        let plan = self.plan(desk, now, whole, decision, caller.as_deref());
         let ids = plan
             .with
             .iter()
@@ -224,38 +239,64 @@ impl Inbound {
         } else if have < of && whole.follows.is_none() {
             desk.remember_followed(whole.id, plan.recipients);
         }
-        Ok(())
+        desk.is_solved(whole.id);
+        Ok(Done::Settled)
     }
 
-    fn decide(&self, desk: &Desk, whole: &Whole, links: &[Link]) -> Decision {
+    /// What becomes of a text, and what its sender is called, with all that directories know. `None`: one
+    /// does not answer, and the text is to wait; not for ever, because what it says may be urgent.
+    async fn known(
+        &self,
+        desk: &mut Desk,
+        now: Timestamp,
+        whole: &Whole,
+        links: &[Link],
+        unanswered: bool,
+    ) -> Option<(Decision, Option<String>)> {
         let settings = self.settings();
-        let own = settings
-            .gateways
-            .get(&whole.gateway)
-            .and_then(|line| line.number.as_ref());
-        let question = Question {
-            from: &whole.from,
-            gateway: &whole.gateway,
-            ours: whole.to.as_ref().or(own),
-            text: &whole.text,
-            links,
+        let phone = whole.from.number();
+        let judge = |found: &Arc<Found>| {
+            let known = Known::new(&settings.people, found);
+            let decision = if unanswered {
+                address::by_default(&whole.text, &settings)
+            } else {
+                decide(&settings, desk, whole, links, known)
+            };
+            let caller = phone.and_then(|phone| known.with_mobile(phone));
+            (decision, caller.map(|user| user.shown().to_owned()))
         };
-        let decision = address::decide(&question, &settings);
-        let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
-        // A late part goes where the beginning of its text went, unless it names someone itself.
-        match whole.follows.and_then(|first| desk.followed.get(&first)) {
-            Some(recipients) if !names_someone => Decision::To(Addressed {
-                recipients: recipients.clone(),
-                text: whole.text.clone(),
-                bare: false,
-                why: address::Why::History,
-            }),
-            _ => decision,
+        match settings.directories.knowing(judge).await {
+            Ok(known) => Some(known),
+            Err(_) if unanswered => Some(judge(&Arc::default())),
+            Err(later) => {
+                let since = desk.puzzles_since(whole.id, now);
+                if now.duration_since(since) < DIRECTORY_PATIENCE {
+                    return None;
+                }
+                warn!(msg = %whole.id, event = "addressed-without-directory", why = %later);
+                Some((
+                    decide(
+                        &settings,
+                        desk,
+                        whole,
+                        links,
+                        Known::new(&settings.people, &Found::default()),
+                    ),
+                    None,
+                ))
+            }
         }
     }
 
     /// The one place where a decision becomes mails, SMS and a state.
-    fn plan(&self, desk: &Desk, now: Timestamp, whole: &Whole, decision: Decision) -> Plan {
+    fn plan(
+        &self,
+        desk: &Desk,
+        now: Timestamp,
+        whole: &Whole,
+        decision: Decision,
+        caller: Option<&str>,
+    ) -> Plan {
         let mut plan = Plan {
             with: Vec::new(),
             asks: false,
@@ -276,12 +317,12 @@ impl Inbound {
                 }
                 for waiting in &plan.with {
                     plan.mails
-                        .extend(self.mails(waiting, &waiting.text, &to.recipients));
+                        .extend(self.mails(waiting, &waiting.text, &to.recipients, caller));
                 }
                 // A name alone is the answer to our question and nothing more.
                 if plan.with.is_empty() || !to.bare {
                     plan.mails
-                        .extend(self.mails(whole, &to.text, &to.recipients));
+                        .extend(self.mails(whole, &to.text, &to.recipients, caller));
                 }
                 plan.why = to.why.name();
                 plan.recipients = to.recipients;
@@ -296,7 +337,7 @@ impl Inbound {
                 }
                 // Rather all of them than nobody: the text of the question does not fit an SMS.
                 None => {
-                    plan.mails = self.mails(whole, &whole.text, &candidates);
+                    plan.mails = self.mails(whole, &whole.text, &candidates, caller);
                     plan.recipients = candidates;
                     plan.why = "not-asked";
                 }
@@ -312,7 +353,7 @@ impl Inbound {
                     address: self.settings().admin.clone(),
                     link: None,
                 };
-                plan.mails = self.mails(whole, &text, &[admin]);
+                plan.mails = self.mails(whole, &text, &[admin], caller);
                 plan.state = InboundState::Undeliverable;
                 plan.why = "undeliverable";
             }
@@ -320,14 +361,27 @@ impl Inbound {
         plan
     }
 
-    fn mails(&self, whole: &Whole, text: &str, recipients: &[Recipient]) -> Vec<OutMail> {
+    fn mails(
+        &self,
+        whole: &Whole,
+        text: &str,
+        recipients: &[Recipient],
+        caller: Option<&str>,
+    ) -> Vec<OutMail> {
         recipients
             .iter()
-            .map(|recipient| self.mail(whole, text, recipient))
+            .map(|recipient| self.mail(whole, text, recipient, caller))
             .collect()
     }
 
-    fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient) -> OutMail {
+    /// `caller`: what the phone's owner is called, if we know.
+    fn mail(
+        &self,
+        whole: &Whole,
+        text: &str,
+        recipient: &Recipient,
+        caller: Option<&str>,
+    ) -> OutMail {
         let settings = &self.settings();
         let program = settings.people.named(&recipient.address);
         if let Some(program) = program.filter(|user| user.post) {
@@ -340,8 +394,6 @@ impl Inbound {
             };
         }
         let line = settings.gateways.get(&whole.gateway);
-        let caller = whole.from.number();
-        let caller = caller.and_then(|number| settings.people.with_mobile(number));
         let followed = whole
             .follows
             .map(|id| compose::message_id(id, &settings.hostname));
@@ -352,7 +404,7 @@ impl Inbound {
             id: whole.id,
             hostname: &settings.hostname,
             from: &whole.from,
-            name: caller.map(User::shown),
+            name: caller,
             from_template: line.and_then(|line| line.from.as_deref()),
             sms_domain: sms_domain(settings, &recipient.address),
             to: &recipient.address,
@@ -473,6 +525,39 @@ impl Inbound {
     fn since(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.settings().reply_window)
             .unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// Whose a text is, by all that is known.
+fn decide(
+    settings: &Settings,
+    desk: &Desk,
+    whole: &Whole,
+    links: &[Link],
+    known: Known<'_>,
+) -> Decision {
+    let own = settings
+        .gateways
+        .get(&whole.gateway)
+        .and_then(|line| line.number.as_ref());
+    let question = Question {
+        from: &whole.from,
+        gateway: &whole.gateway,
+        ours: whole.to.as_ref().or(own),
+        text: &whole.text,
+        links,
+    };
+    let decision = address::decide(&question, settings, known);
+    let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
+    // A late part goes where the beginning of its text went, unless it names someone itself.
+    match whole.follows.and_then(|first| desk.followed.get(&first)) {
+        Some(recipients) if !names_someone => Decision::To(Addressed {
+            recipients: recipients.clone(),
+            text: whole.text.clone(),
+            bare: false,
+            why: address::Why::History,
+        }),
+        _ => decision,
     }
 }
 

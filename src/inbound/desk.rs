@@ -58,6 +58,8 @@ pub(super) struct Desk {
     /// Who got the beginning of a text of which a part is late.
     pub(super) followed: HashMap<MessageId, Vec<Recipient>>,
     followed_order: VecDeque<MessageId>,
+    /// Since when texts wait for a directory of users.
+    puzzles: HashMap<MessageId, Timestamp>,
 }
 
 impl Desk {
@@ -68,7 +70,19 @@ impl Desk {
             asked: HashMap::new(),
             followed: HashMap::new(),
             followed_order: VecDeque::new(),
+            puzzles: HashMap::new(),
         }
+    }
+
+    /// A directory does not say whose a text is; since when it does not. There are no more of them than
+    /// of what is to be done again.
+    pub(super) fn puzzles_since(&mut self, text: MessageId, now: Timestamp) -> Timestamp {
+        *self.puzzles.entry(text).or_insert(now)
+    }
+
+    /// A text is decided, one way or the other.
+    pub(super) fn is_solved(&mut self, text: MessageId) {
+        self.puzzles.remove(&text);
     }
 
     /// What is to be done about leased rows.

@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::access::People;
+use crate::directory::Directories;
 use crate::live::Live;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub domains: Vec<(String, String)>,
     /// Our users; those with `post` are programs, which SMS are posted to.
     pub people: Arc<People>,
+    /// Where further users are.
+    pub directories: Arc<Directories>,
     /// Our gateways by id.
     pub gateways: HashMap<String, Line>,
     /// This machine, in Message-IDs.
@@ -179,6 +182,7 @@ pub(crate) mod tests {
                 person("ann.smith@example.com", "asmith@example.com", "ann"),
                 person("bob@example.com", "robert@example.com", "Bob"),
             ])),
+            directories: Arc::default(),
             gateways: HashMap::from([("hall".to_owned(), line)]),
             hostname: "mail.example.com".to_owned(),
             admin: "postmaster@example.com".to_owned(),

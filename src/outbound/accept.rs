@@ -114,10 +114,17 @@ impl Outbound {
     ) -> AtEnd {
         let now = self.world.now();
         let read = read(&mail, planner).await;
+        let planner = match self
+            .known(planner, envelope, &recipients, &mail, &read, now)
+            .await
+        {
+            Ok(planner) => planner,
+            Err(reply) => return AtEnd::Refuse(reply),
+        };
         let mut cases = Vec::new();
         for recipient in recipients {
             let room = MAX_MESSAGES.saturating_sub(cases.len());
-            let decided = self.decide(planner, envelope, recipient, &mail, &read, now);
+            let decided = self.decide(&planner, envelope, recipient, &mail, &read, now);
             cases.extend(within(room, decided));
         }
         teach_once(&mut cases);
@@ -198,6 +205,29 @@ impl Outbound {
             self.wake_mail.notify_one();
         }
         Ok(arrived)
+    }
+
+    /// The planner with what directories know of whom only the mail names: it decides for nothing, until
+    /// it misses nothing.
+    async fn known(
+        &self,
+        planner: &Arc<Planner>,
+        envelope: &Envelope,
+        recipients: &[Recipient],
+        raw: &RawMail,
+        read: &Result<MailText, Reply>,
+        now: Timestamp,
+    ) -> Result<Arc<Planner>, Reply> {
+        if planner.directories.is_empty() {
+            return Ok(planner.clone());
+        }
+        let judge = |planner: &Planner| {
+            for recipient in recipients {
+                self.decide(planner, envelope, recipient.clone(), raw, read, now);
+            }
+            planner.clone()
+        };
+        planner.knowing(judge).await.map(Arc::new)
     }
 
     /// The client knows that we have the mail: the same content again is meant to be sent again.

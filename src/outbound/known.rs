@@ -105,7 +105,13 @@ impl Outbound {
     ) -> Judgement {
         let mut known = Known::default();
         for _ in 0..ROUNDS {
-            let judgement = planner.judge(envelope, rcpt, esmtp, shown.clone(), &known, now);
+            let judge = |planner: &Planner| {
+                planner.judge(envelope, rcpt, esmtp, shown.clone(), &known, now)
+            };
+            let judgement = match planner.knowing(judge).await {
+                Ok(judgement) => judgement,
+                Err(reply) => return Judgement::Ours(Err(reply)),
+            };
             let missed = known.missed();
             if missed.is_empty() {
                 return judgement;

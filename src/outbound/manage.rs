@@ -1,11 +1,12 @@
 //! What an admin does to messages, and messages that an admin sends.
 
+use super::Outbound;
 use super::admit::{self, Asker};
 use super::alarm::SPEND;
+use super::plan::{self, Planner};
 use super::settle::Consequences;
 use super::spend::Beside;
 use super::wishes::Wishes;
-use super::{Outbound, plan};
 use crate::access::Payer;
 use crate::access::credentials::Shown;
 use crate::mail::text::MailText;
@@ -123,9 +124,11 @@ impl Outbound {
             ..Envelope::default()
         };
         let planner = self.planner();
-        let payer: Payer = planner
-            .access
-            .who(&envelope, &Shown::Nothing, None, &number, now)?;
+        let who = |planner: &Planner| {
+            let access = &planner.access;
+            access.who(&envelope, &Shown::Nothing, None, &number, now)
+        };
+        let payer: Payer = planner.knowing(who).await??;
         let reach = &payer.policy.reach;
         let number = planner.destinations.check(number, order.region, reach)?;
         let due = order.wishes.due(now).map_err(plan::unwished)?;

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod manage;
 pub mod names;
 pub mod notify;
+mod people;
 pub mod phonebook;
 pub mod plan;
 pub mod receipt;

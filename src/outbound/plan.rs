@@ -1,6 +1,7 @@
 //! What a mail to a recipient means: who pays, which text in which segments, through which gateways;
 //! or why not. Pure: `accept`, `explain` and the preview all ask here, and there is no second way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use super::spend::Limits;
 use super::wishes::{Priority, WishError};
 use crate::access::destinations::Destinations;
 use crate::access::{Access, Confirm};
+use crate::directory::Directories;
 use crate::gateway::{Carries, Common, Concatenation};
 use crate::mail::address;
 use crate::mail::text::{self, MailText, RawMail};
@@ -27,11 +29,15 @@ use crate::sms::{
 use crate::store::{Message, Part};
 
 /// All that decides: the configuration, ready to be asked.
+#[derive(Clone)]
 pub struct Planner {
     /// Which addresses are ours.
     pub addresses: address::Settings,
     /// Who may send.
     pub access: Access,
+    /// Where people are that the configuration does not have. Nothing in here asks them: whoever judges does,
+    /// by [`Planner::knowing`].
+    pub directories: Arc<Directories>,
     /// Where to.
     pub destinations: Destinations,
     /// Rules for messages to phones, in order.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::Outbound;
 use super::accept::{REPEAT_WINDOW, log_accepted};
 use super::admit::Asked;
-use super::plan;
+use super::plan::{self, Planner};
 use super::spend::Beside;
 use crate::access::credentials::Shown;
 use crate::mail::address;
@@ -51,7 +51,10 @@ impl Outbound {
     /// Looks at every question once.
     pub async fn end_those_over(&self) -> Result<(), StoreError> {
         for question in self.store.questions(None).await? {
-            let number = self.number_of(&question.address).await?;
+            let Some(number) = self.number_of(&question.address).await? else {
+                // A directory does not answer: nobody can say that there is no number.
+                continue;
+            };
             let now = self.world.now();
             if number.is_none() && question.until > now {
                 continue;
@@ -63,18 +66,21 @@ impl Outbound {
         Ok(())
     }
 
-    /// The number of a user: the configuration's, else the one that was learned.
-    async fn number_of(&self, address: &str) -> Result<Option<Number>, StoreError> {
+    /// The number of a user: the configuration's or a directory's, else the one that was learned. `None`: a
+    /// directory does not say.
+    async fn number_of(&self, address: &str) -> Result<Option<Option<Number>>, StoreError> {
         let planner = self.planner();
-        let user = planner.access.user(address);
-        if let Some(mobile) = user.and_then(|user| user.mobile.clone()) {
-            return Ok(Some(mobile));
+        let mobile = planner.knowing(|planner| planner.access.user(address)?.mobile.clone());
+        match mobile.await {
+            Ok(None) => {}
+            Ok(mobile) => return Ok(Some(mobile)),
+            Err(_) => return Ok(None),
         }
         let found = self.store.listings(&[address.to_owned()]).await?;
-        Ok(found.into_iter().find_map(|listing| match listing {
+        Ok(Some(found.into_iter().find_map(|listing| match listing {
             Listing::Entry(entry) => Some(entry.number),
             Listing::Group(_) => None,
-        }))
+        })))
     }
 
     async fn end_one(
@@ -86,7 +92,11 @@ impl Outbound {
     ) -> Result<(), StoreError> {
         let id = mail.id;
         let sent = match number {
-            Some(number) => self.unkept(question, &mail, number, now),
+            Some(number) => match self.unkept(question, &mail, number, now).await {
+                // A directory of users is away: it waits on.
+                Err(reply) if reply.is_temporary() => return Ok(()),
+                sent => sent,
+            },
             None => {
                 let text = format!(
                     "nobody told the mobile number of {} in time",
@@ -144,7 +154,7 @@ impl Outbound {
     }
 
     /// The message that a kept mail becomes, and the note that it was cut; judged as if it came now.
-    fn unkept(
+    async fn unkept(
         &self,
         question: &Question,
         kept: &KeptMail,
@@ -161,7 +171,8 @@ impl Outbound {
         let (mut asked, read) = (self.asked_then(&kept.origin.recipient), number.clone());
         let due = asked.wishes.due(kept.kept).ok().flatten();
         asked.wishes.at = None;
-        let mut to = planner.admit(&envelope, read, &asked, now)?;
+        let admit = |planner: &Planner| planner.admit(&envelope, read.clone(), &asked, now);
+        let mut to = planner.knowing(admit).await??;
         to.due = due.filter(|due| *due > now);
         let mail = MailText {
             text: kept.text.clone(),

@@ -47,6 +47,8 @@ impl Machine {
                     (0o640, "bearer-hunter2\nnot this\n"),
                 ),
                 ("/etc/sms-milter/hook.secret", (0o600, "hook-hunter2")),
+                ("/etc/sms-milter/ldap.secret", (0o600, "ldap-hunter2")),
+                ("/etc/sms-milter/sql.secret", (0o600, "sql-hunter2")),
                 ("/etc/sms-milter/open", (0o644, "1234\n")),
                 ("/etc/sms-milter/empty", (0o600, "\n")),
                 (
@@ -147,6 +149,27 @@ fn what_is_wrong_is_said() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The directories of the example are comments, because nobody has these servers.
+#[test]
+fn the_directories_of_the_example_work_as_printed() {
+    let example = example();
+    let (_, section) = example.split_once("#users_ldap:").expect("the section");
+    let section: Vec<_> = section
+        .lines()
+        .take_while(|l| l.starts_with('#') || l.is_empty())
+        .collect();
+    let section = section.join("\n").replace("\n#", "\n");
+    let section = section.split("\n\n").next().unwrap_or_default();
+    let section = section.replace("ca: /etc/sms-milter/ldap-ca.pem", "#");
+    let lab = "gateways: [{ id: lab, type: simulated }]";
+    let settings = good(&format!("{lab}\nusers_ldap:{section}"));
+    assert_eq!(
+        format!("{:?}", settings.directories),
+        "[\"users_ldap\", \"users_sql\"]"
+    );
+    assert_eq!(settings.warnings, [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a longer path wins over a shorter one.
-const LAYERS: [(&str, u8); 23] = [
+const LAYERS: [(&str, u8); 24] = [
     ("sms", 0),
     ("world", 0),
     ("secret", 0),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, u8); 23] = [
     ("mail::inject", 2),
     ("store", 2),
     ("gateway", 2),
+    ("directory", 2),
     ("outbound", 3),
     ("inbound", 3),
     ("milter", 4),

@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod counting;
 mod credentials;
+mod directory;
 mod dispatch;
 mod explain;
 mod faults;

@@ -1,9 +1,10 @@
-//! `sms-milter users list|reset|import|hash`.
+//! `sms-milter users list|show|reset|import|hash`.
 
 mod hash;
 mod import;
 mod list;
 mod reset;
+mod show;
 
 use std::io::Write;
 use std::path::Path;
@@ -24,6 +25,8 @@ pub struct UsersArgs {
 enum UsersCommand {
     /// Show what every user and every other account has sent
     List(list::ListArgs),
+    /// Show one user, and where the entry comes from
+    Show(show::ShowArgs),
     /// Set back what an account, or the whole site, has used
     Reset(reset::ResetArgs),
     /// Take users from a CSV file into the table of users_csv
@@ -36,6 +39,7 @@ enum UsersCommand {
 pub async fn run(path: &Path, args: &UsersArgs, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
         UsersCommand::List(args) => list::run(path, args, out).await,
+        UsersCommand::Show(args) => show::run(path, args, out).await,
         UsersCommand::Reset(args) => reset::run(path, args).await,
         UsersCommand::Import(args) => import::run(path, args, out).await,
         UsersCommand::Hash => hash::run(&World::real(), out),

@@ -94,6 +94,10 @@ impl Outbound {
             true => Client::Local,
             false => envelope.client,
         };
+        let access = match question.name() {
+            Some(name) => &planner.access_to(name).await?,
+            None => access,
+        };
         let account = question.name().map(|name| {
             let user = access.user_named(name);
             user.map_or(name, |user| &user.email)

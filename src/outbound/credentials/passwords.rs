@@ -228,7 +228,12 @@ mod tests {
         let slow = hash("right", 32 * 1024);
         let (passwords, others) = passwords(&slow);
         for n in 0..4 {
-            let guess = passwords.check("ann", Some(&slow), &others, Secret::new(format!("wrong{n}")));
+            let guess = passwords.check(
+                "ann",
+                Some(&slow),
+                &others,
+                Secret::new(format!("wrong{n}")),
+            );
             let hung_up = tokio::time::timeout(Duration::from_millis(1), guess).await;
             assert!(hung_up.is_err());
         }

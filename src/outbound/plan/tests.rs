@@ -66,6 +66,7 @@ pub(in crate::outbound) fn planner() -> Planner {
             users: Default::default(),
             first_mail_domain: "example.com".into(),
         }),
+        directories: Arc::default(),
         destinations: Destinations {
             allow: None,
             deny: vec![],

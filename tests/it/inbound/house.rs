@@ -373,6 +373,7 @@ pub fn settings() -> Settings {
             person("ann@example.com", "ann"),
             person("bob@example.org", "bob"),
         ])),
+        directories: Arc::default(),
         gateways: HashMap::from([("hall".to_owned(), line)]),
         hostname: "mail.example.com".to_owned(),
         admin: "postmaster@example.com".to_owned(),

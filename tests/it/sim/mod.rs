@@ -1,5 +1,6 @@
 //! What the product has around it, played: phones, modems, providers, MTAs. And the product itself.
 
+pub mod directories;
 pub mod door;
 pub mod failing_store;
 pub mod kannel;
