@@ -23,7 +23,7 @@ use crate::outbound::admit::{Admitted, Judgement, Taken};
 use crate::outbound::ask::Course;
 use crate::outbound::credentials::check_password;
 use crate::outbound::credentials::passwords::{Passwords, Workers};
-use crate::outbound::known::Known;
+use crate::outbound::lookup::Known;
 use crate::outbound::plan::{Plan, Planner};
 use crate::sms::{Attributes, Language, Number, Shifts};
 use crate::world::World;

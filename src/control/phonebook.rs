@@ -66,7 +66,7 @@ impl From<Unchanged> for Refused {
     fn from(why: Unchanged) -> Self {
         match why {
             Unchanged::Wrong(_) => Refused::Usage(why.to_string()),
-            Unchanged::Absent(_) => Refused::Unavailable(why.to_string()),
+            Unchanged::Absent(_) | Unchanged::Later(_) => Refused::Unavailable(why.to_string()),
             Unchanged::Store(error) => Refused::Store(error),
         }
     }
@@ -123,7 +123,7 @@ impl Desk {
             }
             PhonebookRequest::Log { name, limit } => {
                 let name = match name {
-                    Some(name) => Some(outbound.named(&name)?.address),
+                    Some(name) => Some(outbound.name(&name).await?.address),
                     None => None,
                 };
                 let lines = outbound.store.audit(name.as_deref(), limit).await?;

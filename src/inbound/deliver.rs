@@ -17,6 +17,7 @@ use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
 use super::whole::Whole;
 use super::{Inbound, Settings, shown};
+use crate::access::User;
 use crate::access::found::{Found, Known};
 use crate::mail::compose;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
@@ -183,6 +184,22 @@ impl Inbound {
         }
     }
 
+    /// What the phonebook calls the phone: mail domains, and the name at each.
+    async fn listed(&self, whole: &Whole) -> Result<Vec<(String, String)>, StoreError> {
+        let Some(phone) = whole.from.number() else {
+            return Ok(Vec::new());
+        };
+        let settings = self.settings();
+        let found = self.store.whose(phone).await?.into_iter();
+        let named = found.filter_map(|entry| {
+            let (local, domain) = entry.address.rsplit_once('@')?;
+            let user = settings.people.named(&entry.address);
+            let shown = entry.shown.as_deref().or(user.map(User::shown));
+            Some((domain.to_owned(), shown.unwrap_or(local).to_owned()))
+        });
+        Ok(named.collect())
+    }
+
     /// Decides what becomes of a text, and settles it.
     async fn deliver(
         &self,
@@ -199,7 +216,11 @@ impl Inbound {
         else {
             return Ok(Done::Waits);
         };
-        let plan = self.plan(desk, now, whole, decision, caller.as_deref());
+        let caller = Caller {
+            user: caller,
+            listed: self.listed(whole).await?,
+        };
+        let plan = self.plan(desk, now, whole, decision, &caller);
         let ids = plan
             .with
             .iter()
@@ -295,7 +316,7 @@ impl Inbound {
         now: Timestamp,
         whole: &Whole,
         decision: Decision,
-        caller: Option<&str>,
+        caller: &Caller,
     ) -> Plan {
         let mut plan = Plan {
             with: Vec::new(),
@@ -366,7 +387,7 @@ impl Inbound {
         whole: &Whole,
         text: &str,
         recipients: &[Recipient],
-        caller: Option<&str>,
+        caller: &Caller,
     ) -> Vec<OutMail> {
         recipients
             .iter()
@@ -375,13 +396,7 @@ impl Inbound {
     }
 
     /// `caller`: what the phone's owner is called, if we know.
-    fn mail(
-        &self,
-        whole: &Whole,
-        text: &str,
-        recipient: &Recipient,
-        caller: Option<&str>,
-    ) -> OutMail {
+    fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient, caller: &Caller) -> OutMail {
         let settings = &self.settings();
         let program = settings.people.named(&recipient.address);
         if let Some(program) = program.filter(|user| user.post) {
@@ -404,7 +419,7 @@ impl Inbound {
             id: whole.id,
             hostname: &settings.hostname,
             from: &whole.from,
-            name: caller,
+            name: caller.name_for(&settings, &recipient.address),
             from_template: line.and_then(|line| line.from.as_deref()),
             sms_domain: sms_domain(settings, &recipient.address),
             to: &recipient.address,
@@ -558,6 +573,33 @@ fn decide(
             why: address::Why::History,
         }),
         _ => decision,
+    }
+}
+
+/// Whose a phone is, as far as anybody knows.
+#[derive(Default)]
+struct Caller {
+    /// The user whose mobile it is.
+    user: Option<String>,
+    /// What it is called in the phonebook of each mail domain.
+    listed: Vec<(String, String)>,
+}
+
+impl Caller {
+    /// What a recipient knows it as: a phonebook belongs to a mail domain, strangers see the first one's.
+    fn name_for(&self, settings: &Settings, recipient: &str) -> Option<&str> {
+        let at = |domain: &str| {
+            let mut names = self.listed.iter();
+            let found = names.find(|(mail, _)| mail.eq_ignore_ascii_case(domain));
+            found.map(|(_, name)| name.as_str())
+        };
+        let domain = recipient.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let is_ours = |(mail, _): &(String, String)| mail.eq_ignore_ascii_case(domain);
+        let listed = match settings.domains.iter().any(is_ours) {
+            true => at(domain),
+            false => settings.domains.first().and_then(|(mail, _)| at(mail)),
+        };
+        self.user.as_deref().or(listed)
     }
 }
 

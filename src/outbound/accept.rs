@@ -465,6 +465,9 @@ impl Outbound {
                 }
             }
         }
+        if !arrived.kept.is_empty() {
+            self.learned.notify_one();
+        }
         for waits in &arrived.kept {
             let (kept, event) = match waits {
                 Waits::Asked(id) => (id, "asked"),

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::known::Known;
+use super::lookup::Known;
 use super::plan::{Planner, unwished};
 use super::wishes::Wishes;
 use crate::access::Payer;

@@ -176,7 +176,7 @@ impl Outbound {
             confirm: mail.confirm,
             private: mail.private,
             notes: mail.notes.clone(),
-            fingerprint,
+            fingerprint: (!weak).then_some(fingerprint),
         };
         let dedupe = Dedupe {
             key: plan::repeat_of(account, &person.address, &fingerprint),

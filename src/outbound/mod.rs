@@ -11,9 +11,9 @@ pub mod alarm;
 pub mod ask;
 pub mod credentials;
 pub mod dispatch;
-pub mod known;
 mod lane;
 pub mod limits;
+pub mod lookup;
 pub mod manage;
 pub mod names;
 pub mod notify;
@@ -93,7 +93,7 @@ pub struct Outbound {
     flights: receipt::Flights,
     wake: Arc<Notify>,
     wake_mail: Arc<Notify>,
-    /// Rung when a number was learned: mails may wait for it.
+    /// Rung when a number was learned, or a mail waits for one.
     learned: Notify,
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::admit::{Admitted, Answering, Asked, Asker, Crew, Person, Source, Taken, alike};
-use super::known::Known;
+use super::lookup::Known;
 use super::plan::Planner;
 use crate::access::Payer;
 use crate::access::credentials::Shown;

@@ -5,21 +5,22 @@
 //! [`super::ask`]. A name that is a user of the configuration is that user: its learned number may be set
 //! while the configuration has none.
 
+mod import;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::Outbound;
 use super::admit::Admitted;
+use super::plan::Planner;
 use super::wishes::Wishes;
 use crate::access::credentials::Shown;
 use crate::mail::text::MailText;
-use crate::mail::{Client, Envelope};
-use crate::phonebook::{self, Row};
+use crate::mail::{Client, Envelope, Reply};
+use crate::phonebook;
 use crate::sms::{Number, Region};
 use crate::store::guard::Watch;
-use crate::store::phonebook::{
-    Arrivals, Change, Entry, Group, Listing, MAX_LISTINGS, MAX_MEMBERS, Member,
-};
+use crate::store::phonebook::{Arrivals, Change, Entry, Group, Listing, MAX_MEMBERS, Member};
 use crate::store::{Dedupe, NewMessage, OutMail, StoreError};
 
 /// A phone hears of it once a day, however often its number goes here and there (threats T15).
@@ -48,6 +49,9 @@ pub enum Unchanged {
     /// There is no such name.
     #[error("{0} is not in the phonebook")]
     Absent(String),
+    /// A directory does not answer.
+    #[error("{0}")]
+    Later(String),
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -255,60 +259,10 @@ impl Outbound {
         );
     }
 
-    /// What a text names: `plumber`, `plumber@example.com`, `plumber@sms.example.com`, a user's alias or
-    /// nickname. Without a domain, in the first one.
-    pub fn named(&self, text: &str) -> Result<Name, Unchanged> {
-        let planner = self.planner();
-        let wrong = |why: String| Unchanged::Wrong(why);
-        let addresses = &planner.addresses;
-        let text = text.trim().to_lowercase();
-        let (local, domain) = match text.rsplit_once('@') {
-            None => (text.as_str(), &addresses.domains[0]),
-            Some((local, name)) => {
-                let mut domains = addresses.domains.iter();
-                let domain = domains.find(|domain| domain.sms == name || domain.mail == name);
-                let write = || {
-                    let own: Vec<_> = addresses.domains.iter().map(|d| d.sms.as_str()).collect();
-                    wrong(format!(
-                        "{text}: {name} is no domain of ours; write a name at {}",
-                        own.join(" or ")
-                    ))
-                };
-                (local, domain.ok_or_else(write)?)
-            }
-        };
-        if let Some(user) = planner.access.user_called(local, &domain.mail) {
-            return Ok(Name {
-                address: user.email.clone(),
-                user: Some(user.mobile.clone()),
-                region: domain.region,
-            });
-        }
-        if !phonebook::is_local(local) {
-            return Err(wrong(format!(
-                "{local} cannot be a name; write letters, digits, - _ and single dots, a letter at least"
-            )));
-        }
-        let prefix = format!("{}+", addresses.prefix);
-        let taken = [
-            addresses.account.as_str(),
-            "postmaster",
-            "abuse",
-            crate::mail::compose::NO_REPLY,
-        ];
-        if taken.contains(&local)
-            || local.starts_with(&prefix)
-            || super::names::code_of(local).is_some()
-        {
-            return Err(wrong(format!(
-                "{local} has a meaning of its own here; write another name"
-            )));
-        }
-        Ok(Name {
-            address: format!("{local}@{}", domain.mail),
-            user: None,
-            region: domain.region,
-        })
+    /// What a text names, directories asked.
+    pub async fn name(&self, text: &str) -> Result<Name, Unchanged> {
+        let known = self.planner().knowing(|planner| named(planner, text)).await;
+        known.map_err(later)?.map_err(Unchanged::Wrong)
     }
 
     async fn listing(&self, address: &str) -> Result<Option<Listing>, StoreError> {
@@ -318,7 +272,7 @@ impl Outbound {
 
     /// Sets the number of a name.
     pub async fn set_number(&self, name: &str, told: &Told) -> Result<Imported, Unchanged> {
-        let name = self.named(name)?;
+        let name = self.name(name).await?;
         for _ in 0..TRIES {
             let now = self.world.now();
             let was = self.listing(&name.address).await?;
@@ -423,7 +377,7 @@ impl Outbound {
 
     /// Removes a name, whatever it leads to.
     pub async fn remove_name(&self, name: &str) -> Result<(), Unchanged> {
-        let name = self.named(name)?;
+        let name = self.name(name).await?;
         for _ in 0..TRIES {
             let now = self.world.now();
             let Some(was) = self.listing(&name.address).await? else {
@@ -445,8 +399,13 @@ impl Outbound {
         add: &[String],
         remove: &[String],
     ) -> Result<Imported, Unchanged> {
-        let name = self.named(name)?;
-        let (add, remove) = (self.members(&name, add)?, self.members(&name, remove)?);
+        let name = self.name(name).await?;
+        let read = |planner: &Planner| {
+            let members = |written| members(planner, &name, written);
+            members(add).and_then(|add| Ok((add, members(remove)?)))
+        };
+        let read = self.planner().knowing(read).await.map_err(later)?;
+        let (add, remove) = read.map_err(Unchanged::Wrong)?;
         for _ in 0..TRIES {
             let now = self.world.now();
             let was = self.listing(&name.address).await?;
@@ -466,28 +425,6 @@ impl Outbound {
             }
         }
         Err(StoreError::Changed(name.address).into())
-    }
-
-    /// Members as people write them.
-    fn members(&self, group: &Name, written: &[String]) -> Result<Vec<Member>, Unchanged> {
-        let one = |text: &String| match Number::parse(text, group.region) {
-            Ok(number) => Ok(Member::Number(number)),
-            Err(error) if !text.contains(char::is_alphabetic) => {
-                Err(Unchanged::Wrong(error.to_string()))
-            }
-            // A bare name is of the group's own domain.
-            Err(_) if !text.contains('@') => {
-                let domain = group
-                    .address
-                    .rsplit_once('@')
-                    .map_or("", |(_, domain)| domain);
-                Ok(Member::Name(
-                    self.named(&format!("{text}@{domain}"))?.address,
-                ))
-            }
-            Err(_) => Ok(Member::Name(self.named(text)?.address)),
-        };
-        written.iter().map(one).collect()
     }
 
     fn group(
@@ -534,108 +471,6 @@ impl Outbound {
         Ok(self.unless_same(who, address, was, is, now))
     }
 
-    /// Takes rows of a file, all or none of them that can be taken; an outcome a row. `dry`: nothing is
-    /// changed.
-    pub async fn import(
-        &self,
-        rows: &[Row],
-        dry: bool,
-    ) -> Result<Vec<Result<Imported, String>>, Unchanged> {
-        for _ in 0..TRIES {
-            let now = self.world.now();
-            let (outcomes, lessons) = self.import_once(rows, now).await?;
-            if dry || lessons.is_empty() {
-                return Ok(outcomes);
-            }
-            match self.learn(now, lessons).await {
-                Err(StoreError::Changed(_)) => {}
-                done => return Ok(done.map(|()| outcomes)?),
-            }
-        }
-        Err(Unchanged::Wrong(
-            "somebody else changes the phonebook all the time".into(),
-        ))
-    }
-
-    async fn import_once(
-        &self,
-        rows: &[Row],
-        now: Timestamp,
-    ) -> Result<(Vec<Result<Imported, String>>, Vec<Lesson>), Unchanged> {
-        let named = |row: &Row| match self.named(&row.name) {
-            // A card's mail address elsewhere says nothing here; what people call it does.
-            Err(_) if row.name.contains('@') => {
-                match row.shown.as_deref().and_then(phonebook::local_of) {
-                    Some(local) => self.named(&local),
-                    None => self.named(&row.name),
-                }
-            }
-            named => named,
-        };
-        let names: Vec<_> = rows.iter().map(named).collect();
-        let wanted = names.iter().flatten().map(|name| name.address.clone());
-        let wanted: Vec<String> = wanted.collect();
-        let room = MAX_LISTINGS.saturating_sub(self.store.phonebook().await?.len());
-        let found = self.store.listings(&wanted).await?.into_iter();
-        let mut before: std::collections::HashMap<String, Listing> = found
-            .map(|listing| (listing.address().to_owned(), listing))
-            .collect();
-        let (mut outcomes, mut lessons) = (Vec::new(), Vec::new());
-        let (mut seen, mut added) = (std::collections::HashMap::new(), 0);
-        for (row, name) in rows.iter().zip(names) {
-            let outcome = name.and_then(|name| {
-                if let Some(line) = seen.insert(name.address.clone(), row.line) {
-                    let text = format!("{} is also in line {line}", name.address);
-                    return Err(Unchanged::Wrong(text));
-                }
-                let was = before.remove(&name.address);
-                self.imported(row, &name, was, now)
-            });
-            outcomes.push(match outcome {
-                Ok((Imported::Added, _)) if added >= room => Err(format!(
-                    "the phonebook is full: it has {MAX_LISTINGS} names"
-                )),
-                Ok((what, lesson)) => {
-                    added += usize::from(what == Imported::Added);
-                    // Whoever is told by SMS is told of one change, not of a file of them.
-                    lessons.extend(lesson.map(|lesson| Lesson {
-                        notice: None,
-                        ..lesson
-                    }));
-                    Ok(what)
-                }
-                Err(Unchanged::Store(error)) => return Err(error.into()),
-                Err(error) => Err(error.to_string()),
-            });
-        }
-        Ok((outcomes, lessons))
-    }
-
-    fn imported(
-        &self,
-        row: &Row,
-        name: &Name,
-        was: Option<Listing>,
-        now: Timestamp,
-    ) -> Result<(Imported, Option<Lesson>), Unchanged> {
-        if row.number.is_empty() {
-            let members = self.members(name, &row.members)?;
-            return self.group(name, members, row.notes.clone(), was, "import", now);
-        }
-        let told = Told {
-            number: row.number.clone(),
-            shown: row.shown.clone(),
-            owner: row.owner.clone(),
-            notes: row.notes.clone(),
-        };
-        if let Some(Some(mobile)) = &name.user
-            && Number::parse(&row.number, name.region).as_ref() == Ok(mobile)
-        {
-            return Ok((Imported::Same, None));
-        }
-        self.entry(name, &told, was, "import", now)
-    }
-
     /// Makes changes durable, and lets go what waited for them.
     async fn learn(&self, now: Timestamp, lessons: Vec<Lesson>) -> Result<(), StoreError> {
         let mut arrivals = Arrivals::default();
@@ -658,4 +493,82 @@ impl Outbound {
         self.wake();
         self.wake_mail.notify_one();
     }
+}
+
+/// What a text names: `plumber`, `plumber@example.com`, `plumber@sms.example.com`, a user's alias or
+/// nickname. Without a domain, in the first one.
+pub fn named(planner: &Planner, text: &str) -> Result<Name, String> {
+    let addresses = &planner.addresses;
+    let text = text.trim().to_lowercase();
+    let (local, domain) = match text.rsplit_once('@') {
+        None => (text.as_str(), &addresses.domains[0]),
+        Some((local, name)) => {
+            let mut domains = addresses.domains.iter();
+            let domain = domains.find(|domain| domain.sms == name || domain.mail == name);
+            let write = || {
+                let own: Vec<_> = addresses.domains.iter().map(|d| d.sms.as_str()).collect();
+                format!(
+                    "{text}: {name} is no domain of ours; write a name at {}",
+                    own.join(" or ")
+                )
+            };
+            (local, domain.ok_or_else(write)?)
+        }
+    };
+    if let Some(user) = planner.access.user_called(local, &domain.mail) {
+        return Ok(Name {
+            address: user.email.clone(),
+            user: Some(user.mobile.clone()),
+            region: domain.region,
+        });
+    }
+    if !phonebook::is_local(local) {
+        return Err(format!(
+            "{local} cannot be a name; write letters, digits, - _ and single dots, a letter at least"
+        ));
+    }
+    let prefix = format!("{}+", addresses.prefix);
+    let taken = [
+        addresses.account.as_str(),
+        "postmaster",
+        "abuse",
+        crate::mail::compose::NO_REPLY,
+    ];
+    if taken.contains(&local)
+        || local.starts_with(&prefix)
+        || super::names::code_of(local).is_some()
+    {
+        return Err(format!(
+            "{local} has a meaning of its own here; write another name"
+        ));
+    }
+    Ok(Name {
+        address: format!("{local}@{}", domain.mail),
+        user: None,
+        region: domain.region,
+    })
+}
+
+/// Members as people write them.
+fn members(planner: &Planner, group: &Name, written: &[String]) -> Result<Vec<Member>, String> {
+    let one = |text: &String| match Number::parse(text, group.region) {
+        Ok(number) => Ok(Member::Number(number)),
+        Err(error) if !text.contains(char::is_alphabetic) => Err(error.to_string()),
+        // A bare name is of the group's own domain.
+        Err(_) if !text.contains('@') => {
+            let domain = group
+                .address
+                .rsplit_once('@')
+                .map_or("", |(_, domain)| domain);
+            Ok(Member::Name(
+                named(planner, &format!("{text}@{domain}"))?.address,
+            ))
+        }
+        Err(_) => Ok(Member::Name(named(planner, text)?.address)),
+    };
+    written.iter().map(one).collect()
+}
+
+fn later(reply: Reply) -> Unchanged {
+    Unchanged::Later(reply.text)
 }

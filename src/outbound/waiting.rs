@@ -24,60 +24,70 @@ use crate::sms::Number;
 use crate::store::phonebook::{KeptMail, Listing, Question, Release};
 use crate::store::{Dedupe, NewMessage, OutMail, StoreError, Taken};
 
-/// How often to look without being rung: a time that is over, a number in a new configuration.
+/// How often to look without being rung: for a number in a new configuration, or in a directory.
 const POLL: Duration = Duration::from_secs(30);
+
+/// The least time between two looks.
+const SOON: Duration = Duration::from_millis(100);
 
 impl Outbound {
     /// Ends waits until `stop` turns true or the store is dead.
     pub async fn end_waits(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            match self.end_those_over().await {
-                Ok(()) => {}
+            let next = match self.end_those_over().await {
+                Ok(next) => next,
                 Err(reason @ StoreError::Dead(_)) => {
                     tracing::error!(%reason, event = "waiting-stopped");
                     return;
                 }
                 // They wait on; the next round tries again.
-                Err(error) => tracing::warn!(%error, event = "still-waiting"),
-            }
+                Err(error) => {
+                    tracing::warn!(%error, event = "still-waiting");
+                    None
+                }
+            };
+            let wait = next.map(|next| next.duration_since(self.world.now()));
+            let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
+            // Never at once again, whatever the clock does.
+            let wait = wait.unwrap_or(POLL).clamp(SOON, POLL);
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { return },
                 () = self.learned.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
-    /// Looks at every question once.
-    pub async fn end_those_over(&self) -> Result<(), StoreError> {
+    /// Looks at every question once; when the next one's time is over.
+    pub async fn end_those_over(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut next: Option<Timestamp> = None;
         for question in self.store.questions(None).await? {
-            let Some(number) = self.number_of(&question.address).await? else {
-                // A directory does not answer: nobody can say that there is no number.
+            // Nothing is given up because a directory is away.
+            let Ok(number) = self.number_of(&question.address).await? else {
                 continue;
             };
             let now = self.world.now();
             if number.is_none() && question.until > now {
+                next = Some(next.map_or(question.until, |next| next.min(question.until)));
                 continue;
             }
             for mail in self.store.kept(&question).await? {
                 self.end_one(&question, mail, number.as_ref(), now).await?;
             }
         }
-        Ok(())
+        Ok(next)
     }
 
-    /// The number of a user: the configuration's or a directory's, else the one that was learned. `None`: a
-    /// directory does not say.
-    async fn number_of(&self, address: &str) -> Result<Option<Option<Number>>, StoreError> {
-        let planner = self.planner();
-        let mobile = planner.knowing(|planner| planner.access.user(address)?.mobile.clone());
-        match mobile.await {
+    /// The number of a user: the configuration's or a directory's, else the one that was learned. The
+    /// inner error: a directory does not say.
+    async fn number_of(&self, address: &str) -> Result<Result<Option<Number>, Reply>, StoreError> {
+        let mobile = |planner: &Planner| planner.access.user(address)?.mobile.clone();
+        match self.planner().knowing(mobile).await {
             Ok(None) => {}
-            Ok(mobile) => return Ok(Some(mobile)),
-            Err(_) => return Ok(None),
+            known => return Ok(known),
         }
         let found = self.store.listings(&[address.to_owned()]).await?;
-        Ok(Some(found.into_iter().find_map(|listing| match listing {
+        Ok(Ok(found.into_iter().find_map(|listing| match listing {
             Listing::Entry(entry) => Some(entry.number),
             Listing::Group(_) => None,
         })))
@@ -186,7 +196,10 @@ impl Outbound {
         };
         let plan = planner.plan(&mail, &to)?;
         let cut = plan.cut;
-        let key = plan::repeat_of(&to.payer.account, to.number.as_str(), &kept.fingerprint);
+        let key = kept.fingerprint.map(|print| {
+            let (account, number) = (&to.payer.account, to.number.as_str());
+            plan::repeat_of(account, number, &print)
+        });
         let message = self.message(
             &planner,
             &envelope,
@@ -197,14 +210,11 @@ impl Outbound {
             now,
         );
         let note = cut.then(|| notify::cut(&self.writer, &self.world, &message));
-        let dedupe = vec![Dedupe {
-            key,
-            until: kept.kept + REPEAT_WINDOW,
-        }];
+        let until = kept.kept + REPEAT_WINDOW;
         let new = NewMessage {
             watch: self.watch(&message, now),
             message,
-            dedupe,
+            dedupe: key.map(|key| Dedupe { key, until }).into_iter().collect(),
         };
         Ok((new, note.flatten()))
     }

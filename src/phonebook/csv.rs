@@ -86,19 +86,27 @@ pub fn read(text: &str) -> Result<Vec<Result<Row, Bad>>, Unreadable> {
         }
         rows.push(match record {
             Ok(record) => {
-                let line = record.position().map_or(0, ::csv::Position::line);
+                let line = record.position().map_or(0, |at| line_of(text, at));
                 match record.iter().all(str::is_empty) {
                     true => continue,
                     false => row(line, &record, &columns),
                 }
             }
             Err(error) => Err(Bad {
-                line: error.position().map_or(0, ::csv::Position::line),
+                line: error.position().map_or(0, |at| line_of(text, at)),
                 why: "cannot be read".into(),
             }),
         });
     }
     Ok(rows)
+}
+
+/// The line where a record begins: the reader counts from the end of the one before, empty lines are between.
+fn line_of(text: &str, at: &::csv::Position) -> u64 {
+    let start = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(start..).unwrap_or_default();
+    let empty = rest.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    at.line() + empty.filter(|b| **b == b'\n').count() as u64
 }
 
 fn row(line: u64, record: &::csv::StringRecord, columns: &Columns) -> Result<Row, Bad> {

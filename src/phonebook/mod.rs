@@ -167,10 +167,9 @@ pub fn local_of(shown: &str) -> Option<String> {
         match c {
             c if c.is_ascii_alphanumeric() => local.push(c.to_ascii_lowercase()),
             '\'' | '’' => {}
-            _ if local.ends_with('.') || local.is_empty() => {}
-            c if c.is_ascii() => local.push('.'),
             // A letter that has no plain twin: half of a name is none.
-            c if c.is_alphanumeric() => return None,
+            c if !c.is_ascii() && c.is_alphanumeric() => return None,
+            _ if local.ends_with('.') || local.is_empty() => {}
             _ => local.push('.'),
         }
     }

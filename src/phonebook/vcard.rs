@@ -93,11 +93,6 @@ fn row(line: u64, lines: &str) -> Result<Row, Bad> {
     })
 }
 
-/// What a person who is no user of ours is called here when the card's mail address is of no use.
-pub fn called(row: &Row) -> Option<String> {
-    row.shown.as_deref().and_then(local_of)
-}
-
 fn value(entry: &VCardEntry) -> Option<String> {
     let text = entry.values.iter().find_map(|value| match value {
         VCardValue::Text(text) => Some(text.clone()),

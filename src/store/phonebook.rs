@@ -232,8 +232,8 @@ pub struct KeptMail {
     pub private: bool,
     /// What was done to the text, for people.
     pub notes: Vec<String>,
-    /// What makes a repeat of it the same mail.
-    pub fingerprint: [u8; 32],
+    /// What makes a repeat of it the same mail, for days; `None`: nothing that holds so long.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 // The text reaches no log by accident.

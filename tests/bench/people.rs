@@ -18,7 +18,7 @@ use sms_milter::access::credentials::Shown;
 use sms_milter::config;
 use sms_milter::mail::{Client, Envelope};
 use sms_milter::outbound::admit::Judgement;
-use sms_milter::outbound::known::Known;
+use sms_milter::outbound::lookup::Known;
 use sms_milter::outbound::plan::Planner;
 use sms_milter::sms::{Number, number};
 

@@ -30,6 +30,7 @@ mod parameters;
 mod path;
 mod pdu_peers;
 mod people;
+mod phonebook;
 mod presets;
 mod receipts;
 mod reload;

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use jiff::{civil, tz::TimeZone};
 
+use super::super::names;
 use super::*;
 use crate::access::credentials::Question;
 use crate::access::{self, Access, Policy, User};
 use crate::mail::address::Domain;
-use crate::outbound::known::Known;
+use crate::outbound::lookup::Known;
 use crate::outbound::plan::tests::planner as plain;
 use crate::sms::Region;
+use crate::store::phonebook::{self, Group, Listing, Member};
 
 fn user(email: &str, policy: Policy) -> User {
     User::new(email, policy)
@@ -63,6 +65,13 @@ fn settings() -> access::Settings {
                 "bob@example.com",
                 Policy {
                     to_external: false,
+                    ..policy()
+                },
+            ),
+            user(
+                "teacher@example.com",
+                Policy {
+                    phonebook: true,
                     ..policy()
                 },
             ),
@@ -122,20 +131,21 @@ fn now() -> Timestamp {
 
 fn judged(envelope: &Envelope, rcpt: &str, esmtp: &[&str]) -> String {
     let esmtp: Vec<String> = esmtp.iter().map(|arg| arg.to_string()).collect();
-    match planner().judge(
-        envelope,
-        rcpt,
-        &esmtp,
-        Shown::Nothing,
-        &Known::default(),
-        now(),
-    ) {
+    match planner().judge(envelope, rcpt, &esmtp, Shown::Nothing, &known(), now()) {
         Judgement::NotOurs => "mail".to_owned(),
         Judgement::Ours(Err(reply)) => reply.to_string(),
         Judgement::Ours(Ok(taken)) => match *taken {
             Taken::Number(to) => format!("{} for {}", to.number, to.payer.account),
             Taken::Account(to) => format!("{} for {}", to.account, to.payer.account),
-            other => panic!("{other:?}"),
+            Taken::Person(to) => format!("{} of {}", to.address, to.payer.account),
+            Taken::Answer(to) => format!("{} says {}", to.payer.account, to.question.address),
+            Taken::Group(to) => {
+                let shown = to.members.iter().map(|one| match one {
+                    Ok(to) => to.number.to_string(),
+                    Err(reply) => reply.to_string(),
+                });
+                shown.collect::<Vec<_>>().join(", ")
+            }
         },
     }
 }
@@ -144,6 +154,152 @@ fn judged(envelope: &Envelope, rcpt: &str, esmtp: &[&str]) -> String {
 fn check(auth: &str, rcpt: &str, expected: &str) {
     let said = judged(&envelope(auth), rcpt, &[]);
     assert_eq!(said, expected, "{auth} {rcpt}");
+}
+
+/// The code in the address that answers to the one open question go to.
+const CODE: [u8; names::CODE] = [7; names::CODE];
+
+/// The phonebook: Bob told his number, there are contacts and groups, and the teacher was asked for Eve's.
+fn known() -> Known {
+    let number = |text| Number::from_network(text).expect("number");
+    let entry = |address: &str, text| {
+        Listing::Entry(Entry {
+            address: address.into(),
+            number: number(text),
+            shown: None,
+            owner: None,
+            notes: None,
+            changed: now(),
+        })
+    };
+    let group = |address: &str, members: &[&str]| {
+        let member = |text: &&str| match Number::from_network(text) {
+            Some(number) => Member::Number(number),
+            None => Member::Name(text.to_string()),
+        };
+        Listing::Group(Group {
+            address: address.into(),
+            members: members.iter().map(member).collect(),
+            notes: None,
+            changed: now(),
+        })
+    };
+    let found = vec![
+        entry("bob@example.com", "+15552220000"),
+        entry("plumber@example.com", "+15553330000"),
+        entry("dear@example.com", "+19002345678"),
+        group(
+            "oncall@example.com",
+            &[
+                "+15551230000",
+                "ann@example.com",
+                "bob@example.com",
+                "+15552220000",
+                "eve@example.com",
+            ],
+        ),
+        group("empty@example.com", &[]),
+        group("lost@example.com", &["eve@example.com", "x@example.com"]),
+        // A user is called so: the user wins.
+        group("eve@example.com", &["+15551230000"]),
+    ];
+    let question = phonebook::Question {
+        id: crate::sms::MessageId::from_bytes([1; 16]),
+        sender: "teacher@example.com".into(),
+        address: "eve@example.com".into(),
+        code: names::code_of(&names::answers_to(&CODE)).expect("a code"),
+        asked: now(),
+        until: "2026-11-23T12:00:00Z".parse().expect("time"),
+        mails: 1,
+    };
+    let mut known = Known::default();
+    known.learn(&["nothing".into()], found);
+    known.learn_questions("teacher@example.com", vec![question]);
+    known
+}
+
+#[test]
+fn names_of_the_phonebook() {
+    check(
+        "ann",
+        "<bob@sms.example.com>",
+        "+15552220000 for ann@example.com",
+    );
+    check(
+        "ann",
+        "<Plumber@sms.example.com>",
+        "+15553330000 for ann@example.com",
+    );
+    // A learned number of a user is a user's; a contact is nobody's.
+    check(
+        "bob",
+        "<bob@sms.example.com>",
+        "+15552220000 for bob@example.com",
+    );
+    let no = "550 5.7.1 bob@example.com may not send SMS to +15553330000";
+    check("bob", "<plumber@sms.example.com>", no);
+    check(
+        "ann",
+        "<plumber@sms.example.org>",
+        "550 5.1.1 plumber@sms.example.org: no such user",
+    );
+    let dear = "550 5.7.1 SMS to +19002345678 is not allowed: premium-rate number";
+    check("ann", "<dear@sms.example.com>", dear);
+    let none = "550 5.1.1 eve@example.com has no mobile number here";
+    check("ann", "<eve@sms.example.com>", none);
+    check(
+        "",
+        "<plumber@sms.example.com>",
+        "550 5.7.1 log in to send SMS: only known users may",
+    );
+    // Who may teach numbers is told by the subject what becomes of it.
+    check(
+        "teacher",
+        "<eve@sms.example.com>",
+        "eve@example.com of teacher@example.com",
+    );
+    check(
+        "teacher",
+        "<ann@sms.example.com>",
+        "ann@example.com of teacher@example.com",
+    );
+}
+
+#[test]
+fn groups_go_to_each_number_once() {
+    let eve = "550 5.1.1 eve@example.com of oncall@example.com: has no mobile number here";
+    let all = format!("+15551230000, +15557654321, +15552220000, {eve}");
+    check("ann", "<oncall@sms.example.com>", &all);
+    check(
+        "ann",
+        "<empty@sms.example.com>",
+        "550 5.1.1 empty@example.com: nobody is in this group",
+    );
+    let lost = "550 5.1.1 eve@example.com of lost@example.com: has no mobile number here; \
+                x@example.com of lost@example.com: has no mobile number here";
+    check("ann", "<lost@sms.example.com>", lost);
+}
+
+#[test]
+fn only_who_was_asked_answers() {
+    let to = format!("<{}@sms.example.com>", names::answers_to(&CODE));
+    let closed = "550 5.1.1 this question is not open: it was answered, or its time is over";
+    check("teacher", &to, "teacher@example.com says eve@example.com");
+    check(
+        "teacher",
+        &to.to_uppercase(),
+        "teacher@example.com says eve@example.com",
+    );
+    for auth in ["ann", "eve", "bob"] {
+        check(auth, &to, closed);
+    }
+    check(
+        "",
+        &to,
+        "550 5.7.1 log in to send SMS: only known users may",
+    );
+    let other = format!("<{}@sms.example.com>", names::answers_to(&[8; names::CODE]));
+    check("teacher", &other, closed);
 }
 
 #[test]
@@ -478,7 +634,7 @@ fn numbers(envelope: &Envelope, esmtp: &[&str], mail: &str) -> String {
         "<sms@example.com>",
         &esmtp,
         Shown::Nothing,
-        &Known::default(),
+        &known(),
         now(),
     ) {
         Judgement::Ours(Ok(taken)) => *taken,

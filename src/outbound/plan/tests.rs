@@ -11,7 +11,7 @@ use crate::access::credentials::Shown;
 use crate::gateway::OnUnknown;
 use crate::mail::Envelope;
 use crate::outbound::admit::{Judgement, Taken, original};
-use crate::outbound::known::Known;
+use crate::outbound::lookup::Known;
 use crate::rules::Condition;
 use crate::sms::Region;
 

@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sms_milter::store::phonebook::Phonebook;
 use sms_milter::store::sled::{OpenError, Settings, SledStore, check, export, import};
 use sms_milter::store::{Filter, Inbound, Link, Message, QueuedMail, Store, StoreError, Taken};
 use tempfile::TempDir;
 
 use super::make::*;
-use super::suite::{Backend, suite};
+use super::suite::{self, Backend, suite};
 
 /// A store in a temporary directory.
 pub struct Sled {
@@ -66,7 +67,11 @@ async fn filled(dir: &Path) -> Settings {
         let mut sent = sent(message(n), &n.to_string());
         sent.revision = begun.await.expect("begin");
         store.settle(at(2), settlement(sent)).await.expect("settle");
+        let name = format!("name{n}@example.com");
+        let number = suite::change(900 + n, &name, None, Some(suite::entry(&name, n)));
+        store.take(at(3), number).await.expect("a name");
     }
+    store.take(at(3), suite::keeping(200)).await.expect("kept");
     settings
 }
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sms_milter::sms::{Class, MessageId, Receipt};
+use sms_milter::store::phonebook::{
+    Arrivals, Change, Entry, KeptMail, Listing, MAX_KEPT, NewKept, Question, Release, Waits,
+};
 use sms_milter::store::{
     Charge, Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message,
     Note, PartState, Queue, Settlement, State, Store, StoreError, Taken, Token,
@@ -74,6 +78,8 @@ macro_rules! suite {
             runs_of_neighbours_are_held
             what_is_held_expires
             accounts_are_listed_and_set_back
+            the_phonebook_changes_with_its_audit
+            a_mail_waits_for_one_answer
         }
     };
 }
@@ -1296,4 +1302,161 @@ pub async fn tokens_pay_as_long_as_they_are_good(mut backend: impl Backend) {
     assert_eq!(store.prune(at(200), at(100)).await, Ok(0));
     assert_eq!(store.prune(at(200), at(101)).await, Ok(1));
     assert_eq!(store.tokens().await, Ok(vec![]));
+}
+
+pub fn entry(address: &str, n: u64) -> Listing {
+    Listing::Entry(Entry {
+        address: address.into(),
+        number: phone(n),
+        shown: Some("Ann Smith".into()),
+        owner: None,
+        notes: None,
+        changed: at(1),
+    })
+}
+
+pub fn change(n: u64, address: &str, was: Option<Listing>, is: Option<Listing>) -> Arrivals {
+    let change = Change::new(id(n), at(n as i64), "ann@example.com", address, was, is);
+    Arrivals {
+        changes: vec![change],
+        ..Arrivals::default()
+    }
+}
+
+pub async fn the_phonebook_changes_with_its_audit(mut backend: impl Backend) {
+    let store = backend.store();
+    let (ann, bob) = ("ann@example.com", "bob@example.com");
+    let names = [ann.to_owned(), bob.to_owned()];
+    let first = change(1, ann, None, Some(entry(ann, 1)));
+    assert!(store.take(at(1), first.clone()).await.is_ok());
+    assert!(
+        store
+            .take(at(1), change(2, bob, None, Some(entry(bob, 1))))
+            .await
+            .is_ok()
+    );
+    // Whoever decided on something else has to decide anew, and nothing of it is stored.
+    let mut late = change(3, ann, None, Some(entry(ann, 2)));
+    late.messages = vec![plain(7)];
+    let refused = store.take(at(2), late).await;
+    assert_eq!(refused, Err(StoreError::Changed(ann.into())));
+    assert_eq!(store.find(id(7)).await, Ok(None));
+    let owners = |entries: Vec<Entry>| entries.into_iter().map(|e| e.address).collect::<Vec<_>>();
+    assert_eq!(owners(store.whose(&phone(1)).await.expect("whose")), names);
+    let moved = change(4, ann, Some(entry(ann, 1)), Some(entry(ann, 2)));
+    assert!(store.take(at(3), moved).await.is_ok());
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.listings(&names[..1]).await, Ok(vec![entry(ann, 2)]));
+    assert_eq!(
+        store.phonebook().await,
+        Ok(vec![entry(ann, 2), entry(bob, 1)])
+    );
+    assert_eq!(owners(store.whose(&phone(1)).await.expect("whose")), [bob]);
+    assert_eq!(owners(store.whose(&phone(2)).await.expect("whose")), [ann]);
+    let gone = change(5, ann, Some(entry(ann, 2)), None);
+    assert!(store.take(at(4), gone).await.is_ok());
+    assert_eq!(store.listings(&names[..1]).await, Ok(vec![]));
+    assert_eq!(store.whose(&phone(2)).await, Ok(vec![]));
+    let lines = store.audit(Some(ann), 0).await.expect("audit");
+    let said: Vec<_> = lines
+        .iter()
+        .map(|l| (l.old.is_some(), l.new.is_some()))
+        .collect();
+    assert_eq!(said, [(true, false), (true, true), (false, true)]);
+    assert_eq!(store.audit(None, 1).await.expect("audit").len(), 1);
+    // The audit is kept for a year, the listings for ever.
+    let year = 367 * 86_400;
+    assert_eq!(store.prune(at(year - 2 * 86_400), at(year)).await, Ok(0));
+    assert_eq!(store.prune(at(year), at(year)).await, Ok(4));
+    assert_eq!(store.phonebook().await, Ok(vec![entry(bob, 1)]));
+}
+
+fn kept(n: u64) -> NewKept {
+    let question = Question {
+        id: id(1000 + n),
+        sender: "ann@example.com".into(),
+        address: "bob@example.com".into(),
+        code: [n as u8; 32],
+        asked: at(n as i64),
+        until: at(100 + n as i64),
+        mails: 0,
+    };
+    NewKept {
+        question,
+        asks: mail(2000 + n),
+        mail: KeptMail {
+            id: id(n),
+            origin: Default::default(),
+            kept: at(n as i64),
+            text: "wait".into(),
+            flash: false,
+            confirm: false,
+            private: false,
+            notes: vec![],
+            fingerprint: Some([n as u8; 32]),
+        },
+        dedupe: key(n as u8, at(500)),
+    }
+}
+
+pub fn keeping(n: u64) -> Arrivals {
+    Arrivals {
+        kept: vec![kept(n)],
+        ..Arrivals::default()
+    }
+}
+
+pub async fn a_mail_waits_for_one_answer(mut backend: impl Backend) {
+    let store = backend.store();
+    let asked = store.take(at(1), keeping(1)).await.expect("kept");
+    assert_eq!(asked.kept, [Waits::Asked(id(1))]);
+    let joined = store.take(at(2), keeping(2)).await.expect("kept");
+    assert_eq!(joined.kept, [Waits::Joined(id(2))]);
+    let again = store.take(at(2), keeping(2)).await.expect("kept");
+    assert_eq!(again.kept, [Waits::Repeat(id(2))]);
+    assert_eq!(
+        store.list_mail().await.expect("mails").len(),
+        1,
+        "one question"
+    );
+    for n in 3..=u64::from(MAX_KEPT) {
+        assert!(store.take(at(3), keeping(n)).await.is_ok());
+    }
+    let full = store.take(at(3), keeping(99)).await;
+    assert_eq!(full, Err(StoreError::Crowded("bob@example.com".into())));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.questions(Some("bob@example.com")).await, Ok(vec![]));
+    let open = store
+        .questions(Some("ann@example.com"))
+        .await
+        .expect("questions");
+    assert_eq!(store.questions(None).await, Ok(open.clone()));
+    assert_eq!(
+        (open.len(), open[0].code, open[0].mails),
+        (1, [1; 32], MAX_KEPT)
+    );
+    let waiting = store.kept(&open[0]).await.expect("kept");
+    assert_eq!(waiting.len(), MAX_KEPT as usize);
+    assert_eq!((waiting[0].id, waiting[1].id), (id(1), id(2)));
+    // Nothing of it goes by age.
+    assert_eq!(store.prune(at(400), Timestamp::MAX).await, Ok(0));
+    for (n, mail) in waiting.iter().enumerate() {
+        let release = Release {
+            question: open[0].clone(),
+            mail: mail.id,
+            message: Some(plain(500 + n as u64)),
+            mails: vec![],
+        };
+        let ended = store.end_wait(at(5), release.clone()).await;
+        assert_eq!(ended, Ok(Some(Taken::Queued)));
+        // Twice is once.
+        assert_eq!(store.end_wait(at(5), release).await, Ok(None));
+    }
+    assert_eq!(store.questions(None).await, Ok(vec![]));
+    assert_eq!(store.kept(&open[0]).await, Ok(vec![]));
+    assert!(store.find(id(500)).await.expect("find").is_some());
 }

@@ -173,7 +173,7 @@ struct KeptMailRow<'a> {
     confirm: bool,
     private: bool,
     notes: Cow<'a, [String]>,
-    fingerprint: Octets<'a>,
+    fingerprint: Option<Octets<'a>>,
 }
 
 /// The payload of a mail that waits.
@@ -191,7 +191,10 @@ pub fn encode_kept(mail: &KeptMail) -> Vec<u8> {
         confirm: mail.confirm,
         private: mail.private,
         notes: Cow::Borrowed(&mail.notes),
-        fingerprint: Octets(Cow::Borrowed(&mail.fingerprint)),
+        fingerprint: mail
+            .fingerprint
+            .as_ref()
+            .map(|print| Octets(Cow::Borrowed(print))),
     })
 }
 
@@ -214,7 +217,7 @@ pub fn decode_kept(payload: &[u8]) -> Result<KeptMail, Damage> {
         confirm: row.confirm,
         private: row.private,
         notes: row.notes.into_owned(),
-        fingerprint: digest(&row.fingerprint)?,
+        fingerprint: row.fingerprint.as_ref().map(digest).transpose()?,
     })
 }
 
@@ -298,7 +301,7 @@ mod tests {
                     queue_id: b.clone(), recipient: a.clone(), message_id: c.clone(),
                     subject: a.clone(), report_to: b.clone(), token: None,
                 },
-                notes: names, fingerprint: digest,
+                notes: names, fingerprint: (mails > 2).then_some(digest),
             };
             prop_assert!(decode_kept(&encode_kept(&kept)) == Ok(kept));
             let audit = Audit { id, at, who: a.clone(), address: a, old: b, new: c };

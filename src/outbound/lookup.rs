@@ -72,6 +72,11 @@ impl Known {
         self.missed = Mutex::default();
     }
 
+    /// With the open questions to an account.
+    pub fn learn_questions(&mut self, account: &str, questions: Vec<Question>) {
+        self.questions.insert(account.to_owned(), questions);
+    }
+
     /// Names that were asked and are not known.
     pub fn missed_names(&self) -> Vec<String> {
         let name = |missed| match missed {
@@ -131,7 +136,7 @@ impl Outbound {
                 Missed::Listing(address) => names.push(address),
                 Missed::Questions(account) => {
                     let questions = self.store.questions(Some(&account)).await?;
-                    known.questions.insert(account, questions);
+                    known.learn_questions(&account, questions);
                 }
             }
         }
