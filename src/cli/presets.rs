@@ -69,6 +69,7 @@ fn shown(preset: &Preset, whole: bool) -> Value {
         "needs_number": preset.needs_number(),
         "receives": brings(preset, true),
         "receipts": brings(preset, false),
+        "asks_for_receipts": preset.asks_for_receipts(),
         "signature": signature,
         "needs_public_url": preset.signature().is_some_and(|scheme| scheme.needs_url()),
         "answer": { "status": answer.status, "content_type": answer.content_type, "body": answer.body },
@@ -85,6 +86,21 @@ fn required(preset: &Preset) -> impl Iterator<Item = &Key> {
 fn brings(preset: &Preset, sms: bool) -> bool {
     let maps = &preset.hook().brings;
     maps.iter().any(|map| matches!(map, Brings::Sms(_)) == sms)
+}
+
+/// When a confirmation waits for the receipt.
+fn receipts(preset: &Preset) -> Option<&'static str> {
+    match (brings(preset, false), preset.asks_for_receipts()) {
+        (false, _) => None,
+        (true, true) => Some(
+            "Once web.public_url is set, each message asks for its receipt, and a confirmation waits for it to say\n\
+             \"delivered\". receipts: never turns that off.\n",
+        ),
+        (true, false) => Some(
+            "Receipts come only after the setting at the provider below. Once it is made, write receipts: always:\n\
+             then a confirmation waits for the receipt to say \"delivered\".\n",
+        ),
+    }
 }
 
 /// Where the provider is to push to.
@@ -141,10 +157,8 @@ fn page(preset: &Preset) -> String {
         (false, false) => "nothing",
     };
     page.push_str(&format!("\nLong texts: {cut}. Pushed to us: {pushed}.\n"));
-    if brings(preset, false) {
-        page.push_str(
-            "With receipts: always a confirmation waits for the receipt and says \"delivered\".\n",
-        );
+    if let Some(text) = receipts(preset) {
+        page.push_str(text);
     }
     page.push_str("\nAt the provider (behind /hooks/ stands the id of the gateway)\n");
     for text in setup(preset).lines() {
@@ -221,6 +235,9 @@ mod tests {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(printed(Some("twilio"), false).contains("web.public_url"));
+        assert!(page.contains("receipts: never"));
+        assert!(printed(Some("bird"), false).contains("receipts: always"));
+        assert!(!printed(Some("icewarp"), false).contains("receipts:"));
         let refused = run(Some("x"), Json { json: false }, &mut Vec::new());
         assert_eq!(refused.expect_err("no preset").code, 69);
     }

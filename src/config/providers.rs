@@ -13,7 +13,7 @@ use crate::gateway::http::{
     Auth, Client, Conditions, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Find, HttpError,
     Idempotency, Method, Payload, Place, PlaceError, Reading, Settings, Test,
 };
-use crate::gateway::{Common, Concatenation};
+use crate::gateway::{Common, Concatenation, Receipts};
 use crate::secret::Secret;
 use crate::wire::template::{Position, Template, Variable};
 
@@ -44,6 +44,7 @@ impl Judge<'_> {
         let mut settings = settings?;
         settings.secret = secret;
         self.pushes(at, raw, &mut settings);
+        settings.receipts_here &= settings.takes_pushes(self.public_url.is_some());
         settings.timeout = self.duration(&at.key("timeout"), &raw.timeout, DEFAULT_TIMEOUT);
         settings.connect_timeout = self.duration(
             &at.key("connect_timeout"),
@@ -179,8 +180,12 @@ impl Judge<'_> {
         let before = self.errors.len();
         let keys = self.preset_keys(at, raw, preset);
         let hook = self.hook_url(&common.id, secret);
+        let hook = hook.filter(|_| common.receipts != Receipts::Never);
         match preset.settings(common, &keys, hook.as_deref()) {
-            Ok(settings) => return Some(settings),
+            Ok(mut settings) => {
+                settings.receipts_here = hook.is_some() && preset.asks_for_receipts();
+                return Some(settings);
+            }
             // What is wrong with a secret or the number has been said.
             Err(_) if self.errors.len() > before => {}
             Err(PresetError::Missing { key, .. }) if key == "number" && raw.number.is_some() => {}

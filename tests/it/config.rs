@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use sms_milter::access::Confirm;
 use sms_milter::config::{self, Gateway, LogFormat, Outside, Settings};
-use sms_milter::gateway::http::{Auth, Find, Method};
-use sms_milter::gateway::{Concatenation, OnUnknown};
+use sms_milter::gateway::http::{Auth, Find, Http, Method};
+use sms_milter::gateway::{Concatenation, Gateway as _, OnUnknown};
 use sms_milter::inbound::OnConflict;
 use sms_milter::mail::inject::Target;
 use sms_milter::mail::text::Attachments;
@@ -23,6 +23,7 @@ use sms_milter::outbound::plan::Overflow;
 use sms_milter::rules::{Action, Delivery, Strategy};
 use sms_milter::sms::alphabet::Fold;
 use sms_milter::sms::{Class, Number};
+use sms_milter::world::World;
 
 /// What every configuration needs.
 const REQUIRED: &str = "hostname: mail.example.com
@@ -623,6 +624,51 @@ fn warns() {
         let text = format!("{REQUIRED}{more}");
         let settings = config::parse(&text, "config.yaml", Path::new("/"), &machine).expect(more);
         assert_eq!(settings.warnings.join("\n"), expected, "{more}");
+    }
+}
+
+/// What needs nothing but our URL at the provider counts without a word of the admin.
+#[test]
+fn receipts_are_waited_for_where_each_message_asks_for_them() {
+    let web = "web: { public_url: \"https://sms.example.com\" }\n";
+    let kannel = "preset: kannel, account: a, token: t, api: \"http://127.0.0.1:13013/\"";
+    let bird = "preset: bird, account: 12345678, channel: 12345678, token: t";
+    for (web, keys, here, asked) in [
+        (web, format!("{kannel}, secret: s3cret"), true, true),
+        (
+            web,
+            format!("{kannel}, secret: s3cret, receipts: wanted"),
+            true,
+            true,
+        ),
+        (
+            web,
+            format!("{kannel}, allow_from: [127.0.0.1]"),
+            true,
+            true,
+        ),
+        (
+            web,
+            format!("{kannel}, secret: s3cret, receipts: never"),
+            false,
+            false,
+        ),
+        // Nobody may push.
+        (web, kannel.to_owned(), false, true),
+        ("", format!("{kannel}, secret: s3cret"), false, false),
+        // It needs a setting at the provider.
+        (web, format!("{bird}, secret: s3cret"), false, false),
+    ] {
+        let settings = good(&format!("{web}gateways: [{{ id: p, type: http, {keys} }}]"));
+        let Some(Gateway::Http(gateway)) = settings.gateways.first() else {
+            panic!("{keys}");
+        };
+        assert_eq!(gateway.receipts_here, here, "{keys}");
+        let asks = gateway.url.literals().any(|text| text.contains("dlr-mask"));
+        assert_eq!(asks, asked, "{keys}");
+        let settings = gateway.clone();
+        let http = Http::new(settings, World::real()).expect("a gateway");
+        assert_eq!(http.reports(), here, "{keys}");
     }
 }
 

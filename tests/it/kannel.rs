@@ -23,7 +23,7 @@ async fn kannel_is_a_provider_and_has_us_as_its_centre() {
         mails.address(),
         &format!(
             "gateways: [{{ id: kannel, type: http, preset: kannel, api: \"{}\", account: tester, token: foobar, \
-             number: \"+15550002222\", secret: \"{SECRET}\", receipts: always }}]\n",
+             number: \"+15550002222\", secret: \"{SECRET}\"}}]\n",
             kannel.sendsms()
         ),
     );

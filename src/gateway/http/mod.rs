@@ -179,9 +179,13 @@ impl Gateway for Http {
         ours.then(|| request::name(submission))
     }
 
-    /// Only the admin knows whether the provider pushes them.
+    /// Where requests do not ask for them, only the admin knows whether the provider pushes them.
     fn reports(&self) -> bool {
-        self.settings.common.receipts == Receipts::Always
+        match self.settings.common.receipts {
+            Receipts::Always => true,
+            Receipts::Wanted => self.settings.receipts_here,
+            Receipts::Never => false,
+        }
     }
 
     async fn submit(&self, submission: Submission) -> Outcome {

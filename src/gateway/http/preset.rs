@@ -293,6 +293,12 @@ impl Preset {
         }
     }
 
+    /// Each request can tell the provider where to push its receipts: no setting there is needed.
+    pub fn asks_for_receipts(&self) -> bool {
+        let mut pieces = self.pieces.values();
+        pieces.any(|piece| piece.when == "hook" && piece.text.contains("{hook}"))
+    }
+
     /// The provider knows a repeat when it sees one.
     pub fn idempotent(&self) -> bool {
         self.idempotency.is_some()
@@ -576,6 +582,25 @@ mod tests {
             Auth::Basic { user, password } if user == "AC123" && password.expose() == "s3cr{t}"));
         assert_eq!(settings.signing_keys.len(), 1);
         assert!(!format!("{settings:?}").contains("s3cr"));
+    }
+
+    #[test]
+    fn who_asks_for_receipts() {
+        let asks = Preset::all().filter(|preset| preset.asks_for_receipts());
+        let asks: Vec<_> = asks.map(Preset::name).collect();
+        // The others need a setting at the provider, or send none.
+        let expected = [
+            "infobip",
+            "jasmin",
+            "kannel",
+            "messagebird",
+            "plivo",
+            "sinch",
+            "telnyx",
+            "twilio",
+            "vonage",
+        ];
+        assert_eq!(asks, expected);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Settings {
     pub hook: Hook,
     /// What they are signed with, any of these; empty: they are not.
     pub signing_keys: Vec<Secret>,
+    /// Each request says where its receipts are to be pushed to, and we take them there.
+    pub receipts_here: bool,
     /// The URL's name may lead into a private network.
     pub allow_private: bool,
 }
@@ -82,6 +84,7 @@ impl Settings {
             allow_from: Vec::new(),
             hook: Hook::default(),
             signing_keys: Vec::new(),
+            receipts_here: false,
             allow_private: false,
         }
     }
@@ -97,6 +100,17 @@ impl Settings {
             // Providers take characters and choose the septets themselves.
             tables: false,
         }
+    }
+
+    /// Whether any push can pass: a gateway that has none of these takes none. A signature over our URL
+    /// needs that we know it.
+    pub fn takes_pushes(&self, knows_url: bool) -> bool {
+        let secret = self.secret.as_ref();
+        let scheme = self.hook.signature.as_ref();
+        secret.is_some_and(|secret| !secret.expose().is_empty())
+            || !self.allow_from.is_empty()
+            || scheme.is_some_and(|scheme| knows_url || !scheme.needs_url())
+                && !self.signing_keys.is_empty()
     }
 
     /// What is wrong with them, as far as no connection is needed.
