@@ -9,6 +9,7 @@ mod held;
 mod phonebook;
 mod tokens;
 mod users;
+mod waiting;
 
 use std::io;
 use std::path::Path;
@@ -196,7 +197,7 @@ impl Desk {
     pub async fn answer(&self, request: Request) -> Result<Vec<Value>, Refused> {
         match request {
             Request::List { states, all, limit } => self.list(&states, all, limit).await,
-            Request::Show { id } => Ok(vec![whole(&self.message(&id).await?)]),
+            Request::Show { id } => self.show(&id).await,
             Request::Retry { id } => self.retry(&id).await,
             Request::Cancel { ids } => self.cancel(&ids).await,
             Request::Release { ids, all, sender } => {
@@ -279,7 +280,13 @@ impl Desk {
             limit,
         };
         let messages = self.outbound.store.list(filter).await?;
-        Ok(messages.iter().map(brief).collect())
+        let gateways = self.gateways().await?;
+        let line = |message: &Message| {
+            let mut line = brief(message);
+            line["waits_for"] = waiting::waits_for(message, &gateways).into();
+            line
+        };
+        Ok(messages.iter().map(line).collect())
     }
 
     async fn message(&self, id: &str) -> Result<Message, Refused> {
@@ -287,6 +294,13 @@ impl Desk {
             .ok_or_else(|| Refused::Usage(format!("{id} is no message id; see queue list")))?;
         let found = self.outbound.store.find(parsed).await?;
         found.ok_or_else(|| Refused::Unavailable(format!("there is no message {id}")))
+    }
+
+    async fn show(&self, id: &str) -> Result<Vec<Value>, Refused> {
+        let message = self.message(id).await?;
+        let mut shown = whole(&message);
+        shown["waits_for"] = waiting::waits_for(&message, &self.gateways().await?).into();
+        Ok(vec![shown])
     }
 
     async fn retry(&self, id: &str) -> Result<Vec<Value>, Refused> {
@@ -469,13 +483,18 @@ fn brief(message: &Message) -> Value {
     } else {
         message.parts.len()
     };
+    let error = message.error.as_ref().map(|why| match &message.refused_by {
+        Some(gateway) => format!("{gateway}: {why}"),
+        None => why.clone(),
+    });
+    let gateway = message.begun.as_ref().or(message.refused_by.as_ref());
     json!({
         "id": message.id.to_string(), "state": message.state.name(), "sender": message.account,
-        "number": message.number.as_str(), "gateway": message.begun, "segments_sent": sent,
+        "number": message.number.as_str(), "gateway": gateway, "segments_sent": sent,
         "segments_total": total, "attempts": message.attempts,
         "unknowns": message.parts.iter().map(|p| p.unknowns).sum::<u32>(),
         "created": message.created.to_string(), "next_attempt": message.next_attempt.to_string(),
-        "error": message.error,
+        "error": error,
     })
 }
 

@@ -160,8 +160,12 @@ pub async fn run(path: &Path, args: &QueueArgs, out: &mut dyn Write) -> Result<(
     }
 }
 
-/// For people: what it means that a message is neither sent nor waits to be.
+/// For people: what a message waits for, or what it means that it is neither sent nor waits to be.
 fn in_words(line: &mut Value) {
+    if line["waits_for"].is_string() {
+        line["error"] = line["waits_for"].take();
+        return;
+    }
     let unsure = line["state"] == "sending" && line["unknowns"].as_u64().is_some_and(|n| n > 0);
     let until = line["next_attempt"].as_str();
     let until = until.and_then(|time| time.parse::<jiff::Timestamp>().ok());

@@ -523,6 +523,7 @@ impl Inbound {
             warned: false,
             awaited: None,
             error: None,
+            refused_by: None,
         };
         let until = now.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
         Some(NewMessage {

@@ -403,6 +403,7 @@ impl Outbound {
             warned: false,
             awaited: None,
             error: None,
+            refused_by: None,
         }
     }
 

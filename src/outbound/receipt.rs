@@ -294,6 +294,7 @@ mod tests {
             warned: false,
             awaited: None,
             error: None,
+            refused_by: None,
         };
         (message, 0)
     }

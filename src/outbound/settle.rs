@@ -77,6 +77,7 @@ impl Settings {
                 };
                 message.begun = Some(gateway);
                 message.error = None;
+                message.refused_by = None;
                 self.go_on(message, now)
             }
             // The network spoke of it before the gateway did.
@@ -90,6 +91,7 @@ impl Settings {
             }
             Outcome::Unknown(reason) => {
                 message.error = Some(reason.clone());
+                message.refused_by = None;
                 message.begun = Some(gateway.clone());
                 message.parts[part].state = PartState::Unknown {
                     gateway,
@@ -104,6 +106,10 @@ impl Settings {
             Outcome::Refused { class, reason } => {
                 take_back(&mut message.parts[part]);
                 message.error = Some(reason);
+                message.refused_by = Some(gateway.clone());
+                if matches!(class, Refusal::Never | Refusal::Ours | Refusal::Route) {
+                    message.attempts += 1;
+                }
                 match class {
                     Refusal::Later { after, counts } => {
                         self.retry(message, after, counts, now, jitter);
@@ -178,6 +184,7 @@ impl Settings {
         taken_after_all(&mut message.parts[part], now);
         message.begun = gateway_of(&message.parts[part]).or(message.begun.take());
         message.error = None;
+        message.refused_by = None;
         self.go_on(message, now)
     }
 

@@ -85,7 +85,7 @@ pub struct Message {
     /// What is handed to the gateway, in order; empty until a gateway was chosen. Fixed once a part
     /// was taken or may have been.
     pub parts: Vec<Part>,
-    /// Attempts that count (throttling does not).
+    /// Attempts that a gateway refused and that count (throttling and a link that is down do not).
     pub attempts: u32,
     /// When its sender wants it sent; until then it holds up no other.
     pub not_before: Option<Timestamp>,
@@ -100,6 +100,8 @@ pub struct Message {
     pub awaited: Option<Timestamp>,
     /// The last reason why not, for people.
     pub error: Option<String>,
+    /// The gateway that refused it for that reason.
+    pub refused_by: Option<String>,
 }
 
 /// The mail a message came from.

@@ -181,6 +181,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
             warned: false,
             awaited: None,
             error: None,
+            refused_by: None,
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::sim::modem::{Options, SimModem};
 use crate::sim::product::{PATIENCE, Place};
+use crate::sim::provider::{Answer, Provider};
 use crate::sim::smtp_sink::SmtpSink;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,4 +55,54 @@ async fn gateways_are_listed_and_what_nobody_can_read_is_mailed() {
     let accept = |id: &str| product.command(&["gateways", "accept", id]).status.code();
     assert_eq!(accept("hall"), Some(0));
     assert_eq!((accept("off"), accept("nowhere")), (Some(64), Some(64)));
+}
+
+/// A provider that does not know us: what waits says so, and what was refused says by whom.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_parked_gateway_says_so() {
+    let provider = Provider::answering(Answer::say(401, "who?")).await;
+    let sink = SmtpSink::start().await;
+    let gateways = format!(
+        "gateways: [{{ id: home, type: http, permanent: {{ body: never }}, url: \"{}\" }}]",
+        provider.url("/?to=%number%&text=%data%")
+    );
+    let place = Place::new(sink.address(), &gateways);
+    let product = place.start();
+    let list = ["queue", "list", "--all", "--json"];
+    let send = |text: &str| {
+        let sent = product.command(&["send", "+15551234567", text]);
+        assert!(sent.status.success(), "{sent:?}");
+    };
+    // One that is refused for itself.
+    provider.change(vec![Answer::say(400, "never")]);
+    send("first");
+    let lines = product.until(&list, |lines| lines[0]["state"] == "failed");
+    assert_eq!(
+        (&lines[0]["gateway"], &lines[0]["attempts"]),
+        (&"home".into(), &1.into())
+    );
+    let error = lines[0]["error"].as_str().unwrap_or_default();
+    assert_eq!(error, "home: the provider answered 400: never");
+
+    provider.change(vec![Answer::say(402, "pay")]);
+    send("second");
+    let waits = "waits for home, which is parked: the provider answered 402: pay";
+    product.until(&list, |lines| lines[0]["waits_for"] == waits);
+    // It never met the provider.
+    send("third");
+    let lines = product.until(&list, |lines| {
+        lines.len() == 3 && lines[0]["waits_for"] == waits
+    });
+    assert_eq!(lines[0]["error"], serde_json::Value::Null);
+    assert_eq!(lines[2]["waits_for"], serde_json::Value::Null);
+    let id = lines[0]["id"].as_str().expect("id");
+    assert_eq!(
+        product.json(&["queue", "show", id, "--json"])[0]["waits_for"],
+        waits
+    );
+    let table = product.command(&["queue", "list"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert_eq!(table.matches(waits).count(), 2, "{table}");
+
+    assert!(product.stop().success());
 }

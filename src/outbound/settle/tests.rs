@@ -93,6 +93,7 @@ fn message(parts: &str) -> Message {
         warned: false,
         awaited: None,
         error: None,
+        refused_by: None,
     }
 }
 
@@ -174,6 +175,43 @@ fn an_outcome_becomes_a_state() {
         let wait = Duration::from_secs(600);
         let then = settings().outcome(&mut message, part, outcome.clone(), wait, at(100), 1.0);
         assert_eq!(shown(&message, &then), expected, "{parts} {outcome:?}");
+    }
+}
+
+#[test]
+fn who_refused_and_how_often_is_noted() {
+    let refused = |class| Outcome::Refused {
+        class,
+        reason: "why".into(),
+    };
+    let later = |counts| {
+        refused(Refusal::Later {
+            after: None,
+            counts,
+        })
+    };
+    for (outcome, attempts, by) in [
+        (refused(Refusal::Never), 1, Some("hall")),
+        (refused(Refusal::Ours), 1, Some("hall")),
+        (refused(Refusal::Route), 1, Some("hall")),
+        (later(true), 1, Some("hall")),
+        (later(false), 0, Some("hall")),
+        (refused(Refusal::Link), 0, Some("hall")),
+        (Outcome::Unknown("silence".into()), 0, None),
+        (Outcome::Accepted(None), 0, None),
+    ] {
+        let mut message = message("h");
+        message.refused_by = Some("other".into());
+        settings().outcome(
+            &mut message,
+            0,
+            outcome.clone(),
+            Duration::ZERO,
+            at(100),
+            1.0,
+        );
+        let noted = (message.attempts, message.refused_by.as_deref());
+        assert_eq!(noted, (attempts, by), "{outcome:?}");
     }
 }
 

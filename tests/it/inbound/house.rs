@@ -342,6 +342,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         warned: false,
         awaited: None,
         error: None,
+        refused_by: None,
     }
 }
 

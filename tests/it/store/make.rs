@@ -68,6 +68,7 @@ pub fn message(n: u64) -> Message {
         warned: false,
         awaited: None,
         error: None,
+        refused_by: None,
     }
 }
 

@@ -71,6 +71,9 @@ struct MessageRow<'a> {
     #[serde(default)]
     awaited: Option<At>,
     error: Option<Text<'a>>,
+    /// Not in older records, nor in those that no gateway refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_by: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -245,6 +248,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         warned: m.warned,
         awaited: m.awaited.map(At),
         error: texts(&m.error),
+        refused_by: texts(&m.refused_by),
     })
 }
 
@@ -313,6 +317,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         warned: row.warned,
         awaited: row.awaited.map(|at| at.0),
         error: row.error.map(Text::into_owned),
+        refused_by: row.refused_by.map(Text::into_owned),
     };
     Ok(Kept {
         touched: row.touched.0,

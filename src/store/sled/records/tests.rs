@@ -125,7 +125,12 @@ fn message() -> impl Strategy<Value = Message> {
         any::<u32>(),
         (time(), time(), time(), of(time())),
         any::<(bool, bool)>(),
-        (of(string()), of(string()), vec(string(), 0..3)),
+        (
+            of(string()),
+            of(string()),
+            vec(string(), 0..3),
+            of(string()),
+        ),
         (of(string()), any::<bool>(), of(time())),
     );
     (who, what, how).prop_map(|(who, what, how)| Message {
@@ -162,6 +167,7 @@ fn message() -> impl Strategy<Value = Message> {
         error: how.5.0,
         begun: how.5.1,
         avoided: how.5.2,
+        refused_by: how.5.3,
     })
 }
 
