@@ -288,6 +288,11 @@ impl Judge<'_> {
         let mut settings = Settings::new(common, url);
         (settings.method, settings.payload, settings.headers) = (method, payload, headers);
         (settings.auth, settings.reading) = (auth, reading);
+        settings.known_by = match raw.auth {
+            Some(_) => "auth",
+            None => "the credentials in url, headers and body",
+        }
+        .to_owned();
         settings.idempotency = raw.idempotency.as_deref().map(Idempotency::named);
         if let Some(Idempotency::Header(name)) = &settings.idempotency {
             self.header_name(&at.key("idempotency"), name);

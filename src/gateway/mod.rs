@@ -456,6 +456,12 @@ pub trait Gateway: Send + Sync {
         false
     }
 
+    /// What a human is to do while it is parked, and what happens without; for people, in sentences. `None`:
+    /// its reasons say it.
+    fn remedy(&self) -> Option<String> {
+        None
+    }
+
     /// Sends one thing.
     async fn submit(&self, submission: Submission) -> Outcome;
 

@@ -121,7 +121,13 @@ impl Alarms {
                     self.over(id, Concern::Parked).await;
                     self.over(id, Concern::Down).await;
                 }
-                Status::Parked(reason) => self.raise(id, Concern::Parked, &reason).await,
+                Status::Parked(reason) => {
+                    let text = match gateway.remedy() {
+                        Some(remedy) => format!("{reason}. {remedy}"),
+                        None => reason,
+                    };
+                    self.raise(id, Concern::Parked, &text).await;
+                }
                 // Whether that is over is not known yet.
                 Status::Trying(_) => {}
                 Status::Down(_) => {

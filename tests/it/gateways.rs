@@ -3,7 +3,7 @@
 use crate::sim::modem::{Options, SimModem};
 use crate::sim::product::{PATIENCE, Place};
 use crate::sim::provider::{Answer, Provider};
-use crate::sim::smtp_sink::SmtpSink;
+use crate::sim::smtp_sink::{Mail, SmtpSink};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateways_are_listed_and_what_nobody_can_read_is_mailed() {
@@ -57,7 +57,8 @@ async fn gateways_are_listed_and_what_nobody_can_read_is_mailed() {
     assert_eq!((accept("off"), accept("nowhere")), (Some(64), Some(64)));
 }
 
-/// A provider that does not know us: what waits says so, and what was refused says by whom.
+/// A provider that does not know us: what waits says so, what was refused says by whom, and the admin hears
+/// what to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_parked_gateway_says_so() {
     let provider = Provider::answering(Answer::say(401, "who?")).await;
@@ -104,5 +105,20 @@ async fn what_waits_for_a_parked_gateway_says_so() {
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
     assert_eq!(table.matches(waits).count(), 2, "{table}");
 
+    let mut count = 1;
+    let alarm = loop {
+        let is_alarm = |mail: &Mail| {
+            mail.header("Subject")
+                .is_some_and(|s| s.contains("needs you"))
+        };
+        match sink.wait_for(count).await.into_iter().find(is_alarm) {
+            Some(alarm) => break alarm,
+            // The report about the first.
+            None => count += 1,
+        }
+    };
+    let text = alarm.text().replace("\r\n", " ").replace('\n', " ");
+    assert!(text.contains("in gateways.home, and the account"), "{text}");
+    assert!(text.contains("then restart sms-milter"), "{text}");
     assert!(product.stop().success());
 }

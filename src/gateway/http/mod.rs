@@ -188,6 +188,17 @@ impl Gateway for Http {
         }
     }
 
+    fn remedy(&self) -> Option<String> {
+        let Settings {
+            known_by, common, ..
+        } = &self.settings;
+        Some(format!(
+            "Check {known_by} in gateways.{}, and the account and its credit at the provider, then restart \
+             sms-milter; without that one message tries it again in about an hour.",
+            common.id
+        ))
+    }
+
     async fn submit(&self, submission: Submission) -> Outcome {
         let request = match self.request(&submission) {
             Ok(request) => request,

@@ -346,6 +346,10 @@ impl Preset {
             });
         }
         settings.auth = self.auth(&fill)?;
+        let known_by = ["account", "token"]
+            .into_iter()
+            .filter(|name| fill.keys.contains_key(name));
+        settings.known_by = known_by.collect::<Vec<_>>().join(" and ");
         settings.reading = Reading {
             success: self.conditions(&self.success)?,
             park: self.conditions(&self.park)?,

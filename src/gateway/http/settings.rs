@@ -33,6 +33,8 @@ pub struct Settings {
     pub payload: Option<Payload>,
     /// How we show who we are, beside what the templates hold.
     pub auth: Auth,
+    /// The keys of the configuration by which the provider knows us, for people.
+    pub known_by: String,
     /// How answers are read.
     pub reading: Reading,
     /// How the provider knows a repeat when it sees one.
@@ -74,6 +76,7 @@ impl Settings {
             headers: Vec::new(),
             payload: None,
             auth: Auth::None,
+            known_by: "the credentials".to_owned(),
             reading: Reading::default(),
             idempotency: None,
             timeout: DEFAULT_TIMEOUT,
