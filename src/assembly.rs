@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them until they are told to stop.
 
 mod reload;
+mod room;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -138,6 +139,13 @@ pub async fn run(
     inner.spawn(parts.outbound.clone().end_waits(ending.clone()));
     let watched = (parts.gateways.clone(), ending.clone());
     inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
+    let alarms = parts.outbound.alarms.clone();
+    inner.spawn(room::watch(
+        store.clone(),
+        alarms,
+        world.clone(),
+        ending.clone(),
+    ));
     inner.spawn(prune(store.clone(), world.clone(), ending.clone()));
     inner.spawn(watchdog(ending.clone()));
     inner.spawn(control::serve(control, parts.desk.clone(), ending.clone()));
@@ -171,9 +179,7 @@ pub async fn run(
         _ = stop.wait_for(|stop| *stop) => None,
         reason = store.died() => Some(reason),
         // Half a daemon takes messages that it never sends: rather none, and a supervisor's new one.
-        part = broken(&mut inner, &mut doors, &mut dispatching) => {
-            return Err(part);
-        }
+        reason = broken(&mut inner, &mut doors, &mut dispatching) => Some(reason?),
     };
     let _ = hurry.send(true);
     if let Some(reason) = died {
@@ -197,15 +203,18 @@ pub async fn run(
     Ok(())
 }
 
-/// Waits until a part ends that must not: a door or the dispatcher at all, any other by a panic.
+/// Waits until a part ends that must not: a door or the dispatcher at all, any other by a panic. `Ok`: the
+/// dispatcher was the first to hear that the store is dead, for this reason.
 async fn broken(
     inner: &mut JoinSet<()>,
     doors: &mut JoinSet<()>,
     dispatching: &mut JoinHandle<Result<(), StoreError>>,
-) -> Failure {
-    let bug = |part: &str| Failure {
-        code: 70,
-        text: format!("{part} has ended, which is a bug in sms-milter; the log says more"),
+) -> Result<String, Failure> {
+    let bug = |part: &str| {
+        Err(Failure {
+            code: 70,
+            text: format!("{part} has ended, which is a bug in sms-milter; the log says more"),
+        })
     };
     loop {
         tokio::select! {
@@ -214,7 +223,7 @@ async fn broken(
             },
             Some(_) = doors.join_next() => return bug("the milter or the web server"),
             ended = &mut *dispatching => return match ended {
-                Ok(Err(reason @ StoreError::Dead(_))) => Failure::temporary(reason.to_string()),
+                Ok(Err(StoreError::Dead(reason))) => Ok(reason),
                 _ => bug("the dispatcher"),
             },
         }
@@ -499,8 +508,10 @@ mod tests {
                 None => std::future::pending().await,
             }
         });
-        let failure = broken(&mut parts, &mut doors, &mut dispatching).await;
-        failure.code
+        match broken(&mut parts, &mut doors, &mut dispatching).await {
+            Ok(_) => 75,
+            Err(failure) => failure.code,
+        }
     }
 
     #[tokio::test]

@@ -350,16 +350,19 @@ pub enum Concern {
     Limit,
     /// The prepaid balance is low.
     Balance,
+    /// The disk of the store has too little room: of all gateways.
+    Room,
 }
 
 impl Concern {
     /// All of them.
-    pub const ALL: [Concern; 5] = [
+    pub const ALL: [Concern; 6] = [
         Concern::Parked,
         Concern::Down,
         Concern::Storage,
         Concern::Limit,
         Concern::Balance,
+        Concern::Room,
     ];
 
     /// Its name in notes and logs.
@@ -370,6 +373,7 @@ impl Concern {
             Concern::Storage => "storage",
             Concern::Limit => "limit",
             Concern::Balance => "balance",
+            Concern::Room => "room",
         }
     }
 }

@@ -23,6 +23,9 @@ pub(super) const SPEND: &str = "spend ";
 /// Where the store keeps what was told.
 const ABOUT: &str = "alarms";
 
+/// What stands for a gateway where the concern is all gateways'.
+const STORE: &str = "store";
+
 /// A concern that goes on is told again so often at most.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -81,6 +84,31 @@ impl Alarms {
         self.wake_mail.notify_one();
         told.insert(key, format!("{now} {text}"));
         self.write(told).await;
+    }
+
+    /// Tells the admin that the store has, or had, too little room, unless that was done; the log has it.
+    /// `false`: there was no room to tell it, and it is to be tried again.
+    pub async fn no_room(&self, text: &str) -> bool {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        let (key, now) = (key(STORE, Concern::Room), self.world.now());
+        let was = told.get(&key);
+        if was.is_some_and(|was| is_same(was, Concern::Room, text, now)) {
+            return true;
+        }
+        let mail = notify::alarm(&self.writer, &self.world, STORE, Concern::Room, text);
+        if self.store.put(now, Vec::new(), vec![mail]).await.is_err() {
+            return false;
+        }
+        self.wake_mail.notify_one();
+        told.insert(key, format!("{now} {text}"));
+        self.write(told).await;
+        true
+    }
+
+    /// There has been room for so long that the next time is told again.
+    pub async fn room_again(&self) {
+        self.over(STORE, Concern::Room).await;
     }
 
     /// The concern is over: the next one is told again.

@@ -250,6 +250,7 @@ pub fn alarm(
         Concern::Storage => "is running out of storage",
         Concern::Limit => "has used up its limit",
         Concern::Balance => "is running out of credit",
+        Concern::Room => return no_room(writer, world, text),
     };
     let subject = format!("SMS gateway {gateway} {what}");
     let text = format!(
@@ -366,6 +367,21 @@ pub fn quota(writer: &Writer, world: &World, crossing: &Crossing, anew: &str) ->
     writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
+            text: &text,
+            ..blank
+        })
+    })
+}
+
+/// The mail to the admin about the disk of the store.
+fn no_room(writer: &Writer, world: &World, text: &str) -> OutMail {
+    let text = format!(
+        "{text}\n\nMake room: new SMS are taken again at once, without a restart. This is said once, and again \
+         when it happens anew.\n"
+    );
+    writer.post(world, &writer.admin, |blank| {
+        writer.letterhead.write(&Report {
+            subject: "The disk of the SMS queue is full",
             text: &text,
             ..blank
         })

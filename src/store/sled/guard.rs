@@ -4,8 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::sys::statvfs::statvfs;
+use tokio::sync::watch;
 
 /// Beside two of the largest messages: what the messages already taken still need for their states,
 /// reports and the rewriting of segments.
@@ -13,6 +15,10 @@ const RESERVE: u64 = 64 << 20;
 
 /// sled needs two segments of 2 MiB and its snapshot to open; this is more.
 const BALLAST: u64 = 8 << 20;
+
+/// With less than this free not even a mail to the admin is written: sled takes segments of 2 MiB, and one
+/// that it does not get is the store's end.
+const WORD: u64 = 16 << 20;
 
 /// A message that is taken may need that many files.
 const INODES: u64 = 64;
@@ -49,6 +55,8 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 pub struct Room {
     directory: PathBuf,
     floor: u64,
+    /// Whether there was too little when it was measured last.
+    cramped: Arc<watch::Sender<bool>>,
 }
 
 impl Room {
@@ -57,6 +65,7 @@ impl Room {
         Self {
             directory: directory.to_owned(),
             floor: floor.unwrap_or(largest.saturating_mul(2).saturating_add(RESERVE)),
+            cramped: Arc::new(watch::Sender::new(false)),
         }
     }
 
@@ -75,7 +84,25 @@ impl Room {
         let size: u64 = disk.fragment_size();
         // File systems that make inodes as they need them say 0 of 0.
         let inodes = disk.files() == 0 || disk.files_available() >= INODES;
-        Ok(blocks.saturating_mul(size) >= self.floor && inodes)
+        let enough = blocks.saturating_mul(size) >= self.floor && inodes;
+        self.cramped
+            .send_if_modified(|was| std::mem::replace(was, !enough) == enough);
+        Ok(enough)
+    }
+
+    /// There is room for a word to the admin, which promises nobody anything.
+    pub fn is_enough_for_a_word(&self) -> io::Result<bool> {
+        Ok(self.free()? >= WORD.min(self.floor))
+    }
+
+    /// Whether there was too little room when somebody needed it last; changes with it.
+    pub fn cramped(&self) -> watch::Receiver<bool> {
+        self.cramped.subscribe()
+    }
+
+    /// The disk is this directory's.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What must be free.
@@ -152,7 +179,13 @@ mod tests {
                 .expect("statvfs")
         );
         let none = Room::new(dir.path(), 0, Some(u64::MAX));
+        let mut cramped = none.clone().cramped();
+        assert!(!*cramped.borrow_and_update());
         assert!(!none.is_enough().expect("statvfs"));
+        assert!(*cramped.borrow_and_update());
+        assert!(!none.is_enough().expect("statvfs"));
+        assert!(!cramped.has_changed().expect("a sender"), "no news");
+        assert!(none.is_enough_for_a_word().expect("statvfs"));
         none.lay_ballast(&ballast).expect("no room, no ballast");
         assert!(!ballast.exists());
         let some = Room::new(dir.path(), 0, Some(1 << 20));

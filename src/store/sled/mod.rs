@@ -43,6 +43,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
+use self::guard::Room;
 use self::keys::Kind;
 use self::open::Opened;
 use self::shared::{Shared, describe};
@@ -100,6 +101,7 @@ pub struct Metrics {
 #[derive(Debug)]
 pub struct SledStore {
     shared: Arc<Shared>,
+    room: Room,
     /// `None` only while it is dropped.
     queue: Option<mpsc::Sender<Job>>,
     /// The writer and the syncer.
@@ -117,7 +119,7 @@ impl SledStore {
     fn start(opened: Opened) -> Result<Self, OpenError> {
         let Opened { writer, syncer, .. } = opened;
         let shared = Arc::clone(&writer.shared);
-        let path = writer.blobs.clone();
+        let (path, room) = (writer.blobs.clone(), writer.room.clone());
         let (queue, jobs) = mpsc::channel(MAX_WAITING);
         let (applied, batches) = std::sync::mpsc::sync_channel(AHEAD);
         let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -134,9 +136,15 @@ impl SledStore {
         ];
         Ok(Self {
             shared,
+            room,
             queue: Some(queue),
             threads,
         })
+    }
+
+    /// The room that it has.
+    pub fn room(&self) -> &Room {
+        &self.room
     }
 
     /// What the writer did since the store was opened.
@@ -282,7 +290,10 @@ impl Store for SledStore {
         let postings = mails.into_iter().map(|m| Posting::new(m, now));
         let postings: Vec<Posting> = postings.collect();
         let put = move |txn: &mut Txn<'_>| {
-            txn.need_room()?;
+            match arrivals.is_empty() {
+                true => txn.need_room_for_a_word()?,
+                false => txn.need_room()?,
+            }
             let taken = verbs::take(txn, now, arrivals)?;
             verbs::post(txn, postings)?;
             Ok(taken)

@@ -97,6 +97,15 @@ impl<'a> Txn<'a> {
         }
     }
 
+    /// Refuses what only tells, when the disk is so full that writing it might be the store's end.
+    pub fn need_room_for_a_word(&self) -> Result<(), StoreError> {
+        let asked = self.room.is_enough_for_a_word();
+        match asked.map_err(|e| StoreError::Dead(format!("statvfs: {e}")))? {
+            true => Ok(()),
+            false => Err(StoreError::Full),
+        }
+    }
+
     /// The request in progress is through.
     pub fn keep(&mut self) {
         self.undo.clear();

@@ -9,6 +9,7 @@ use super::{SMS, configure, milter, nobody, refused_to_run, said, send, settled,
 use crate::sim::milter_client::{Mail, Session};
 use crate::sim::product::{Place, command};
 use crate::sim::provider::{Answer, Provider};
+use crate::sim::smtp_sink::SmtpSink;
 
 /// Messages that are tried every second: what the disk had room for is soon written.
 const MANY: usize = 60;
@@ -172,6 +173,46 @@ async fn a_disk_that_fills_up() {
     assert_eq!(all.len(), 6);
     assert!(all.iter().all(|(_, state)| state == "sent"), "{all:?}");
     assert!(product.stop().success());
+}
+
+/// Nobody need read replies to know: the log has a line when it begins and one when it ends, the admin one
+/// mail; when there is not even room for that, it follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_of() {
+    for left in [60 << 20, 0] {
+        let sink = SmtpSink::start().await;
+        let place = Place::new(sink.address(), super::LAB);
+        configure(&place, |config| {
+            config.replace("milter: {", "milter: { max_message: 64KiB,")
+        });
+        let disk = Mounted::tmpfs(place.path().join("store"), 110);
+        let product = place.start();
+        let file = fill(&disk.at, left);
+        assert_eq!(
+            super::send(&product, &[SMS], "full").await.answer,
+            "452 4.3.1"
+        );
+        let sent = product.command(&["send", "+15551234567", "full"]);
+        assert_eq!(sent.status.code(), Some(69));
+        let begun = product.log_line(|line| line.contains("store-full"));
+        let begun = begun.unwrap_or_else(|| panic!("{}", product.log()));
+        assert!(begun.contains(disk.at.to_str().expect("UTF-8")), "{begun}");
+        if left > 0 {
+            sink.wait_for(1).await;
+        }
+        fs::remove_file(file).expect("the file");
+        let ended = product.log_line(|line| line.contains("store-has-room"));
+        assert!(ended.is_some(), "{}", product.log());
+        let mail = sink.wait_for(1).await.remove(0);
+        let subject = mail.header("Subject").unwrap_or_default();
+        assert_eq!(subject, "The disk of the SMS queue is full");
+        assert_eq!(mail.text().contains("From "), left == 0, "{}", mail.text());
+        taken(&product, SMS, "after").await;
+        product.phone(super::PHONE, 1);
+        assert_eq!(product.log().matches("store-full").count(), 1);
+        assert_eq!(sink.mails().len(), 1);
+        assert!(product.stop().success());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
