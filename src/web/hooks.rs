@@ -218,11 +218,7 @@ async fn brought(
     };
     let (brought, all) = read::read(hook, &fields.map_err(unread)?);
     if brought.is_empty() && all.is_ok() {
-        tracing::info!(
-            gw = gateway,
-            event = "push-ignored",
-            "it brings neither SMS nor receipt"
-        );
+        guest.log_empty(gateway);
     }
     let taken = take(shared, gateway, guest, brought, &hook.answer).await?;
     all.map_err(unread)?;

@@ -122,3 +122,37 @@ async fn what_waits_for_a_parked_gateway_says_so() {
     assert!(text.contains("then restart sms-milter"), "{text}");
     assert!(product.stop().success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_for_nobody_are_logged() {
+    let sink = SmtpSink::start().await;
+    let place = Place::new(
+        sink.address(),
+        "gateways: [{ id: kannel, type: http, preset: kannel, api: \"http://127.0.0.1:9/\", account: a, \
+         token: t, secret: s3cret }]",
+    );
+    let product = place.start();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let get = async |path: &str| {
+        let asked = reqwest::get(format!("http://{}{path}", product.web)).await;
+        asked.expect("an answer").status().as_u16()
+    };
+    let long = "x".repeat(200);
+    assert_eq!(get("/hooks/WRONG-ID%0A/s3cret").await, 403);
+    assert_eq!(get(&format!("/hooks/{long}/s3cret")).await, 403);
+    for _ in 0..2 {
+        assert_eq!(get("/hooks/kannel/s3cret").await, 200);
+    }
+    let ignored = |line: &str| line.contains("push-ignored") && line.contains("INFO");
+    assert!(product.log_line(ignored).is_some(), "{}", product.log());
+    let log = product.log();
+    let lines = |wanted: &str| log.lines().filter(|line| line.contains(wanted)).count();
+    assert_eq!((lines("push-refused"), lines(&long)), (1, 0), "{log}");
+    assert_eq!(lines("there is no gateway WRONG-ID\\n"), 1, "{log}");
+    assert_eq!(lines("push-ignored"), 2, "{log}");
+    let warned = log
+        .lines()
+        .filter(|line| line.contains("push-ignored") && line.contains("WARN"));
+    assert_eq!(warned.count(), 1, "{log}");
+    assert!(product.stop().success());
+}

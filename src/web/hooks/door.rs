@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,9 @@ use crate::world::World;
 /// A refused push is a log line, but not more often than this: who may not push may not fill the disk either.
 const LOGGED: i64 = 60_000;
 
+/// As much of an id that is nobody's is logged: ids are not longer.
+const MAX_SHOWN: usize = 64;
+
 /// The gateways' doors.
 pub(in crate::web) struct Doors {
     doors: HashMap<String, Door>,
@@ -30,6 +33,8 @@ pub(in crate::web) struct Doors {
     none: [u8; 32],
     /// Whose `X-Forwarded-For` is believed.
     proxies: Vec<Network>,
+    /// When a push for a gateway that is not there was logged.
+    logged: AtomicI64,
 }
 
 struct Door {
@@ -40,6 +45,8 @@ struct Door {
     /// refusals may hide.
     refused: AtomicI64,
     unread: AtomicI64,
+    /// A push that says nothing was told of.
+    empty: AtomicBool,
 }
 
 /// Somebody who passed.
@@ -47,6 +54,19 @@ pub(super) struct Guest<'a> {
     pub(super) settings: &'a HookSettings,
     /// What the signature proved; `None`: there is none.
     pub(super) proof: Option<Proof>,
+    empty: &'a AtomicBool,
+}
+
+impl Guest<'_> {
+    /// Logs a push that brings nothing: the first is news for an admin, more are a provider's way.
+    pub(super) fn log_empty(&self, gateway: &str) {
+        let why =
+            "it brings neither SMS nor receipt: a field is missing, or it tells of something else";
+        match self.empty.swap(true, Ordering::Relaxed) {
+            false => tracing::warn!(gw = gateway, event = "push-ignored", "{why}"),
+            true => tracing::info!(gw = gateway, event = "push-ignored", "{why}"),
+        }
+    }
 }
 
 impl Doors {
@@ -65,6 +85,7 @@ impl Doors {
                 settings,
                 refused: AtomicI64::new(0),
                 unread: AtomicI64::new(0),
+                empty: AtomicBool::new(false),
             };
             (id, door)
         };
@@ -72,6 +93,7 @@ impl Doors {
             doors: hooks.into_iter().map(door).collect(),
             none,
             proxies,
+            logged: AtomicI64::new(0),
         }
     }
 
@@ -89,7 +111,18 @@ impl Doors {
         let is_shown: bool = shown.ct_eq(&digest.unwrap_or(self.none)).into();
         // The work of a signature that is not there.
         let _ = Sha256::digest(push.body);
-        let door = door?;
+        let now = push.now.as_millisecond();
+        let Some(door) = door else {
+            if is_time(&self.logged, now) {
+                let id: String = gateway.chars().take(MAX_SHOWN).collect();
+                let id = id.escape_debug();
+                tracing::info!(
+                    event = "push-refused",
+                    "there is no gateway {id} that takes pushes"
+                );
+            }
+            return None;
+        };
         let signature = door.settings.signature.as_ref();
         let signed = signature.map(|(scheme, keys)| signature::verify(scheme, keys, push));
         let from = &door.settings.allow_from;
@@ -111,6 +144,7 @@ impl Doors {
                     return Some(Guest {
                         settings: &door.settings,
                         proof,
+                        empty: &door.empty,
                     });
                 }
                 Err(unsigned) => unsigned.to_string(),
@@ -155,13 +189,20 @@ fn address(hop: &str) -> Option<IpAddr> {
 }
 
 fn log(logged: &AtomicI64, gateway: &str, why: &str, now: i64) {
+    if is_time(logged, now) {
+        tracing::warn!(gw = gateway, event = "push-refused", "{why}");
+    }
+}
+
+/// Whether a refusal may be logged again: it was not for a while.
+fn is_time(logged: &AtomicI64, now: i64) -> bool {
     let before = logged.load(Ordering::Relaxed);
     // A clock that goes back logs at once.
-    if (now - before).abs() < LOGGED {
-        return;
+    let is_time = (now - before).abs() >= LOGGED;
+    if is_time {
+        logged.store(now, Ordering::Relaxed);
     }
-    logged.store(now, Ordering::Relaxed);
-    tracing::warn!(gw = gateway, event = "push-refused", "{why}");
+    is_time
 }
 
 /// The secret that a request shows beside its path; empty: none.
