@@ -250,6 +250,14 @@ impl<'a> Judge<'a> {
             );
             return None;
         }
+        if let Some(meant) = repeated_start(text) {
+            self.warnings.add(
+                at,
+                format!(
+                    "{text}: + repeats the ^ before it, and is no + of a number; write {meant}"
+                ),
+            );
+        }
         match rules::compile(text) {
             Ok(regex) => Some(regex),
             Err(error) => {
@@ -412,6 +420,13 @@ fn is_domain(text: &str) -> bool {
 }
 
 /// The regex crate's complaint on one line, and what to do.
+/// Of a pattern that says `^+420`, which matches `420`, what was meant. `[^+]` is another thing.
+fn repeated_start(text: &str) -> Option<String> {
+    let at = text.find("^+")?;
+    let is_other = text[..at].ends_with(['[', '\\']);
+    (!is_other).then(|| text.replacen("^+", r"^\+", 1))
+}
+
 fn pattern_error(error: &regex::Error) -> String {
     let text = error.to_string();
     if text.contains("look-around") {

@@ -618,6 +618,11 @@ fn warns() {
             "gateways:\n  - { id: a, type: http, url: \"http://sms.example.net:80/?n=%number%&t=%data%\" }\n  - { id: b, type: http, url: \"HTTP://localhost/?n=%number%&t=%data%\" }\n  - { id: c, type: http, url: \"http://[::1]:8080?n=%number%&t=%data%\" }",
             "config.yaml:6:31: gateways[0].url: goes to sms.example.net in the clear, passwords and texts too; write https://",
         ),
+        (
+            0o600,
+            "gateways: [{ id: lab, type: simulated }]\noutgoing: [{ when: { to: \"^+420\" }, gateway: lab }, { when: { text: \"[^+]\" }, gateway: lab }]",
+            "config.yaml:6:26: outgoing[0].when.to: ^+420: + repeats the ^ before it, and is no + of a number; write ^\\+420",
+        ),
     ] {
         let mut machine = Machine::new();
         machine.files.insert("config.yaml", (mode, ""));
