@@ -8,6 +8,7 @@
 //!
 //! Judging reads nothing but the text and what [`Outside`] tells: no network, no device.
 
+mod belongs;
 mod directories;
 mod domains;
 mod entries;

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::belongs::belongs;
 use super::problems::{At, Errors};
 use super::raw;
 
@@ -77,7 +78,13 @@ fn complain(file: &str, at: At, error: serde_yaml::Error) -> Errors {
             .into_iter()
             .filter(|key| !LATER.contains(key))
             .collect();
-        errors.add_placed(place, at, unknown(field, &known));
+        let at_the_top = at == At::root().key(field);
+        let elsewhere = at_the_top.then(|| belongs(field, &known)).flatten();
+        errors.add_placed(
+            place,
+            at,
+            elsewhere.unwrap_or_else(|| unknown(field, &known)),
+        );
     } else if let Some(key) = between(text, TWICE, "`") {
         errors.add_placed(
             place,
