@@ -80,6 +80,9 @@ fn shorten(line: &mut Value) {
     line["storage"] = of(&line["storage_used"], &line["storage_total"]);
     line["today"] = of(&line["sent_today"], &line["daily_limit"]);
     line["month"] = of(&line["sent_month"], &line["monthly_limit"]);
+    if let (Value::Null, Some(failure)) = (&line["reason"], line["failure"].as_str()) {
+        line["reason"] = format!("last failure: {failure}").into();
+    }
     if let Some(dbm) = line["dbm"].as_i64() {
         line["signal"] = format!("{dbm} dBm").into();
     }
@@ -94,12 +97,13 @@ mod tests {
     fn shortens_for_people() {
         let mut line = json!({
             "storage_used": 3, "storage_total": 20, "sent_today": 7, "daily_limit": null,
-            "signal": 17, "dbm": -79,
+            "signal": 17, "dbm": -79, "reason": null, "failure": "cannot connect: no such name",
         });
         shorten(&mut line);
         assert_eq!(line["storage"], "3/20");
         assert_eq!(line["today"], 7);
         assert_eq!(line["month"], Value::Null);
         assert_eq!(line["signal"], "-79 dBm");
+        assert_eq!(line["reason"], "last failure: cannot connect: no such name");
     }
 }

@@ -113,6 +113,7 @@ fn show(line: &mut Value, health: &Health) {
     line["battery"] = health.battery.into();
     line["storage_used"] = health.storage.map(|(used, _)| used).into();
     line["storage_total"] = health.storage.map(|(_, total)| total).into();
+    line["failure"] = health.failure.clone().into();
     line["balance"] = health.balance.map(|(amount, _)| amount).into();
     line["balance_at"] = health.balance.map(|(_, at)| at.to_string()).into();
 }

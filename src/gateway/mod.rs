@@ -401,6 +401,8 @@ pub struct Health {
     pub storage: Option<(u16, u16)>,
     /// The prepaid balance as the network says it, and when it did.
     pub balance: Option<(f64, Timestamp)>,
+    /// Why the last submission failed on the way to the network, when none went through since.
+    pub failure: Option<String>,
 }
 
 /// How a gateway does.

@@ -123,6 +123,32 @@ async fn what_waits_for_a_parked_gateway_says_so() {
     assert!(product.stop().success());
 }
 
+/// Before it counts as down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_not_found_is_seen_at_the_first_failure() {
+    let sink = SmtpSink::start().await;
+    let place = Place::new(
+        sink.address(),
+        "gateways: [{ id: home, type: http, url: \"https://sms.invalid/?to=%number%&text=%data%\" }]",
+    );
+    let product = place.start();
+    assert!(
+        product
+            .command(&["send", "+15551234567", "x"])
+            .status
+            .success()
+    );
+    let lines = product.until(&["gateways", "list", "--json"], |lines| {
+        lines[0]["failure"].is_string()
+    });
+    if lines[0]["state"] == "up" {
+        let table = product.command(&["gateways", "list"]);
+        let table = String::from_utf8_lossy(&table.stdout).into_owned();
+        assert!(table.contains("cannot connect"), "{table}");
+    }
+    assert!(product.stop().success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pushes_for_nobody_are_logged() {
     let sink = SmtpSink::start().await;

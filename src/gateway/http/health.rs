@@ -55,8 +55,9 @@ pub(super) struct Health {
 
 #[derive(Debug)]
 struct State {
-    /// Failures in a row.
+    /// Failures in a row, and why the last one was.
     strikes: u32,
+    failure: Option<String>,
     /// Nobody knows whether the provider takes us.
     unsure: bool,
     /// Rests and waits since the last success.
@@ -77,6 +78,7 @@ impl Health {
             status: watch::Sender::new(Status::Up),
             state: Mutex::new(State {
                 strikes: 0,
+                failure: None,
                 unsure: true,
                 downs: 0,
                 waits: 0,
@@ -94,6 +96,11 @@ impl Health {
     pub(super) fn until(&self) -> Option<Instant> {
         let resting = matches!(&*self.status.borrow(), Status::Down(_) | Status::Parked(_));
         self.state().until.filter(|_| resting)
+    }
+
+    /// Why the last exchange failed, when none went well since.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.state().failure.clone()
     }
 
     /// Waits until a request may go; refused when the gateway is not up.
@@ -124,6 +131,18 @@ impl Health {
     pub(super) fn note(&self, outcome: &Outcome, sign: Sign, now: Instant, jitter: f64) {
         let mut state = self.state();
         let resting = state.until.is_some_and(|until| until > now);
+        state.failure = match (outcome, sign) {
+            // Of that message, not of the provider.
+            (
+                Outcome::Refused {
+                    class: Refusal::Never | Refusal::Route | Refusal::Ours,
+                    ..
+                },
+                _,
+            )
+            | (Outcome::Accepted(_), _) => None,
+            (Outcome::Refused { reason, .. } | Outcome::Unknown(reason), _) => Some(reason.clone()),
+        };
         let status = match (outcome, sign) {
             (
                 Outcome::Refused {

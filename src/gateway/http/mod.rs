@@ -39,7 +39,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::gateway::{
-    Body, Common, Events, Gateway, Outcome, Receipts, Refusal, Status, Submission,
+    Body, Common, Events, Gateway, Health as Standing, Outcome, Receipts, Refusal, Status,
+    Submission,
 };
 use crate::wire::pdu;
 use crate::wire::template::Template;
@@ -172,6 +173,13 @@ impl Gateway for Http {
 
     fn status(&self) -> watch::Receiver<Status> {
         self.health.status.subscribe()
+    }
+
+    fn health(&self) -> Standing {
+        Standing {
+            failure: self.health.failure(),
+            ..Standing::default()
+        }
     }
 
     fn foretell(&self, submission: &Submission) -> Option<String> {
