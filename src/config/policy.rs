@@ -18,8 +18,11 @@ const MAX_SEGMENTS: u8 = 128;
 /// No list of one sender is longer: each number is compared with all of it.
 const MAX_LIST: usize = 1000;
 
+/// Where a policy has a right.
+type Right = fn(&mut Policy) -> &mut bool;
+
 /// The rights, and what each is in a policy.
-const RIGHTS: [(&str, fn(&mut Policy) -> &mut bool); 5] = [
+const RIGHTS: [(&str, Right); 5] = [
     ("users", |policy| &mut policy.to_users),
     ("external", |policy| &mut policy.to_external),
     ("phonebook", |policy| &mut policy.phonebook),

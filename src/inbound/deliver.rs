@@ -419,7 +419,7 @@ impl Inbound {
             id: whole.id,
             hostname: &settings.hostname,
             from: &whole.from,
-            name: caller.name_for(&settings, &recipient.address),
+            name: caller.name_for(settings, &recipient.address),
             from_template: line.and_then(|line| line.from.as_deref()),
             sms_domain: sms_domain(settings, &recipient.address),
             to: &recipient.address,

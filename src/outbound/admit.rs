@@ -205,7 +205,6 @@ impl Planner {
         }
     }
 
-    #[expect(clippy::too_many_arguments)]
     fn take(
         &self,
         envelope: &Envelope,

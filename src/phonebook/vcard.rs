@@ -131,9 +131,9 @@ fn rank(entry: &VCardEntry) -> u8 {
     // 2.1 writes `TEL;CELL:` (RFC 2426 and later `TEL;TYPE=cell:`).
     let is = |wanted: VCardType, word: &str| {
         entry.params.iter().any(|param| {
-            let typed = param.value.as_type().and_then(|t| match t {
-                calcard::common::IanaType::Iana(known) => Some(*known == wanted),
-                calcard::common::IanaType::Other(other) => Some(other.eq_ignore_ascii_case(word)),
+            let typed = param.value.as_type().map(|t| match t {
+                calcard::common::IanaType::Iana(known) => *known == wanted,
+                calcard::common::IanaType::Other(other) => other.eq_ignore_ascii_case(word),
             });
             let bare = match &param.name {
                 VCardParameterName::Other(name) => name.eq_ignore_ascii_case(word),
