@@ -41,7 +41,7 @@ async fn kannel_is_a_provider_and_has_us_as_its_centre() {
     let pushes = kannel.centre();
     let user = format!(
         "{{ email: kannel@example.com, login: kannel, password_hash: \"{hash}\", \
-         post: {{ form: kannel, url: \"{pushes}\", user: us, secret: them }} }}"
+         send: [users, external, binary], post: {{ form: kannel, url: \"{pushes}\", user: us, secret: them }} }}"
     );
     let centre = with_program(centre, &user);
 
