@@ -75,6 +75,10 @@ impl Outbound {
 
     async fn within_quota(&self, taken: Taken, now: Timestamp) -> Result<Taken, Reply> {
         let payer = taken.payer();
+        // An answer costs nothing.
+        if matches!(taken, Taken::Answer(_)) {
+            return Ok(taken);
+        }
         if payer.policy.monthly_limit == 0 && payer.policy.credit.is_none() {
             return Ok(taken);
         }

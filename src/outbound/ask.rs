@@ -7,6 +7,7 @@
 //! right. Nothing else in a mail changes anything (threats T13).
 
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::Outbound;
@@ -15,7 +16,7 @@ use super::admit::{Admitted, Answering, Person, Source};
 use super::names::{self, CODE};
 use super::phonebook::Lesson;
 use super::plan::{self, Planner};
-use crate::mail::address::Verbatim;
+use crate::mail::address::{self, Verbatim};
 use crate::mail::text::{AutoSubmitted, MailText, RawMail};
 use crate::mail::{Envelope, Reply};
 use crate::phonebook::subject;
@@ -164,7 +165,7 @@ impl Outbound {
             id: self.world.message_id(),
             origin: Origin {
                 queue_id: envelope.queue_id.clone(),
-                recipient: rcpt.to_string(),
+                recipient: remembered(planner, rcpt),
                 message_id: mail.message_id.clone(),
                 subject: mail.subject.clone(),
                 report_to: Some(account.clone()),
@@ -282,6 +283,28 @@ impl Outbound {
         };
         let before = before.map(Listing::Entry);
         self.change(account, address, before, Some(Listing::Entry(entry)), now)
+    }
+}
+
+/// A recipient with all that its address asks of the message, and with nothing of who pays: what waits is
+/// read again when it goes.
+fn remembered(planner: &Planner, rcpt: &Verbatim) -> String {
+    let shown = rcpt.to_string();
+    let wishes = match planner.addresses.read(rcpt.expose(), true) {
+        address::Recipient::Ours { parameters, .. } if shown != rcpt.expose() => parameters.wishes,
+        _ => return shown,
+    };
+    let written = wishes
+        .iter()
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    let written = written.collect::<Vec<_>>().join("&");
+    match shown.rsplit_once('@') {
+        Some((local, domain)) if !written.is_empty() => {
+            let bare = local.strip_suffix('"');
+            let quote = if bare.is_some() { "\"" } else { "" };
+            format!("{}?{written}{quote}@{domain}", bare.unwrap_or(local))
+        }
+        _ => shown,
     }
 }
 

@@ -244,7 +244,6 @@ impl Planner {
             .find(is_it)
             .ok_or_else(no_question)?
             .clone();
-        asked.to_user = true;
         let mail_domain = question
             .address
             .rsplit_once('@')
@@ -253,13 +252,16 @@ impl Planner {
         if let Some(domain) = domains.iter().position(|d| d.mail == mail_domain) {
             asked.domain = domain;
         }
+        // Who is no user any more has no number to be told.
         let user = self.access.user(&question.address);
+        let user = user.ok_or_else(|| unknown(format!("{}: no such user", question.address)))?;
+        asked.to_user = true;
         let entry = match known.listing(&question.address) {
             Some(Listing::Entry(entry)) => Some(entry.clone()),
             Some(Listing::Group(_)) | None => None,
         };
         Ok(Taken::Answer(Box::new(Answering {
-            configured: user.is_some_and(|user| user.mobile.is_some()),
+            configured: user.mobile.is_some(),
             question,
             entry,
             asked,

@@ -137,18 +137,18 @@ impl Outbound {
             self.store.end_wait(now, release)
         };
         let ended = match self.take_all(now, messages, &mut beside, end).await {
-            Ok(ended) => ended,
+            Ok(ended) => (ended, sent.ok()),
             Err(error) => {
                 // The month or the credit is used up by now.
                 let Some((_, reply)) = self.no_room(&error) else {
                     return Err(error);
                 };
                 release.mails = self.not_sent(&mail, &reply);
-                self.store.end_wait(now, release).await?
+                (self.store.end_wait(now, release).await?, None)
             }
         };
-        match (ended, sent) {
-            (Some(Taken::Queued), Ok((new, _))) => {
+        match ended {
+            (Some(Taken::Queued), Some((new, _))) => {
                 let queue_id = mail.origin.queue_id.as_deref().unwrap_or("-");
                 tracing::info!(kept = %id, msg = %new.message.id, event = "released");
                 log_accepted(&new.message, queue_id);
@@ -181,7 +181,15 @@ impl Outbound {
         let (mut asked, read) = (self.asked_then(&kept.origin.recipient), number.clone());
         let due = asked.wishes.due(kept.kept).ok().flatten();
         asked.wishes.at = None;
-        let admit = |planner: &Planner| planner.admit(&envelope, read.clone(), &asked, now);
+        let admit = |planner: &Planner| {
+            // Who is no user any more is a stranger, whoever said the number.
+            let to_user = planner.access.user(&question.address).is_some();
+            let asked = Asked {
+                to_user,
+                ..asked.clone()
+            };
+            planner.admit(&envelope, read.clone(), &asked, now)
+        };
         let mut to = planner.knowing(admit).await??;
         to.due = due.filter(|due| *due > now);
         let mail = MailText {

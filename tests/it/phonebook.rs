@@ -1,6 +1,7 @@
 //! The phonebook as its users have it: the conversation about a number, contacts, groups, files.
 
 mod conversation;
+mod waits;
 
 use crate::sim::milter_client::{self, Mail, Session};
 use crate::sim::product::{Place, Product};
