@@ -22,7 +22,10 @@ impl Desk {
             messages.push(self.message(id).await?);
         }
         if all || sender.is_some() {
-            let sender = sender.map(|name| self.outbound.planner().access.account(name).account);
+            let sender = match sender {
+                Some(name) => Some(self.access_to(name).await?.account(name).account),
+                None => None,
+            };
             let filter = Filter {
                 states: vec![State::Held],
                 account: sender,

@@ -31,7 +31,7 @@ impl Desk {
     ) -> Result<Vec<Value>, Refused> {
         let world = &self.outbound.world;
         let now = world.now();
-        let account = self.account(user)?;
+        let account = self.account(user).await?;
         let mut numbers = Vec::new();
         for number in to {
             let number = self.number(number)?;
@@ -118,9 +118,10 @@ impl Desk {
     }
 
     /// The account that a user's name means: one that there is, or an address of a domain of ours.
-    fn account(&self, user: &str) -> Result<String, Refused> {
+    async fn account(&self, user: &str) -> Result<String, Refused> {
         let planner = self.outbound.planner();
-        if let Some(user) = planner.access.user_named(user) {
+        let access = self.access_to(user).await?;
+        if let Some(user) = access.user_named(user) {
             return Ok(user.email.clone());
         }
         let domain = user.rsplit_once('@').map(|(_, domain)| domain);

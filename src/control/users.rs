@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -11,8 +12,12 @@ use crate::access::Access;
 use crate::sms::{Class, Number};
 use crate::store::accounts::{Account, Reset};
 
+/// Names that directories are asked for side by side.
+const ASKED_AT_ONCE: usize = 16;
+
 impl Desk {
-    /// All users of the configuration, and whoever else has sent something, by address.
+    /// All users of the configuration, and whoever else has sent something, by address. What a directory does not
+    /// say now is null.
     pub(super) async fn users(&self) -> Result<Vec<Value>, Refused> {
         let (now, planner) = (self.outbound.world.now(), self.outbound.planner());
         let access = &planner.access;
@@ -21,13 +26,52 @@ impl Desk {
             .into_iter()
             .map(|account| (account.name.clone(), Some(account)))
             .collect();
+        // Directories are asked for those of them who have sent something.
+        let elsewhere = match planner.directories.is_empty() {
+            true => Vec::new(),
+            false => {
+                let strangers = all
+                    .keys()
+                    .filter(|name| access.people().named(name).is_none());
+                strangers.cloned().collect()
+            }
+        };
         for user in access.users() {
             all.entry(user.email.clone()).or_default();
         }
-        let line = |(name, account): (String, Option<Account>)| {
-            line(access, &account.unwrap_or_else(|| Account::new(&name)), now)
-        };
-        Ok(all.into_iter().map(line).collect())
+        let asked = elsewhere.into_iter().map(|name| async {
+            let access = planner.access_to(&name).await;
+            (name, access)
+        });
+        let mut asked = futures_util::stream::iter(asked).buffered(ASKED_AT_ONCE);
+        let mut lines = BTreeMap::new();
+        while let Some((name, found)) = asked.next().await {
+            let account = all.remove(&name).flatten();
+            let account = account.unwrap_or_else(|| Account::new(&name));
+            let shown = match found {
+                Ok(access) => line(&access, &account, now),
+                // What it may is not known.
+                Err(_) => {
+                    let mut line = line(access, &account, now);
+                    for key in ["state", "monthly_limit", "credit", "credit_left"] {
+                        line[key] = Value::Null;
+                    }
+                    line
+                }
+            };
+            lines.insert(name, shown);
+        }
+        for (name, account) in all {
+            let account = account.unwrap_or_else(|| Account::new(&name));
+            lines.insert(name, line(access, &account, now));
+        }
+        Ok(lines.into_values().collect())
+    }
+
+    /// The people, and whom directories know by this name.
+    pub(super) async fn access_to(&self, name: &str) -> Result<Access, Refused> {
+        let access = self.outbound.planner().access_to(name).await;
+        access.map_err(|reply| Refused::Unavailable(reply.text))
     }
 
     /// Sets back the month of an account, or its credit.
@@ -36,10 +80,11 @@ impl Desk {
         name: &str,
         credit: Option<u32>,
     ) -> Result<Vec<Value>, Refused> {
-        let (now, planner) = (self.outbound.world.now(), self.outbound.planner());
-        let payer = planner.access.account(name);
+        let now = self.outbound.world.now();
+        let access = self.access_to(name).await?;
+        let payer = access.account(name);
         let store = &self.outbound.store;
-        let known = planner.access.user(&payer.account).is_some();
+        let known = access.user(&payer.account).is_some();
         if !known && store.account(&payer.account).await?.is_none() {
             let text = format!(
                 "{} is no user and has sent nothing; see sms-milter users list",
@@ -48,7 +93,7 @@ impl Desk {
             return Err(Refused::Unavailable(text));
         }
         let reset = match (credit, payer.policy.credit) {
-            (None, _) => Reset::Month(planner.access.month(now)),
+            (None, _) => Reset::Month(access.month(now)),
             (Some(left), Some(credit)) => Reset::Credit { credit, left },
             (Some(_), None) => {
                 let text = format!(

@@ -126,13 +126,14 @@ impl Outbound {
         let planner = self.planner();
         let who = |planner: &Planner| {
             let access = &planner.access;
-            access.who(&envelope, &Shown::Nothing, None, &number, now)
+            let payer = access.who(&envelope, &Shown::Nothing, None, &number, now)?;
+            planner.granted(&order.wishes, &payer, order.asker)?;
+            Ok::<_, Reply>(payer)
         };
         let payer: Payer = planner.knowing(who).await??;
         let reach = &payer.policy.reach;
         let number = planner.destinations.check(number, order.region, reach)?;
         let due = order.wishes.due(now).map_err(plan::unwished)?;
-        planner.granted(&order.wishes, &payer, order.asker)?;
         let to = admit::Admitted {
             number,
             payer,

@@ -172,7 +172,10 @@ impl Outbound {
         class: Class,
     ) -> Result<Result<Option<String>, Reply>, StoreError> {
         let (now, planner) = (self.world.now(), self.planner());
-        let payer = planner.access.account(account);
+        let payer = match planner.access_to(account).await {
+            Ok(access) => access.account(account),
+            Err(reply) => return Ok(Err(reply)),
+        };
         let found = self.store.account(&payer.account).await?;
         let mut account = found.unwrap_or_else(|| Account::new(&payer.account));
         if let Err(error) = account.has_room(&self.charge(&payer, segments, now))
