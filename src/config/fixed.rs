@@ -17,6 +17,8 @@ const LIVE: &[(&str, &[&str])] = &[
     ("access", &[]),
     ("users", &[]),
     ("users_csv", &[]),
+    ("users_ldap", &[]),
+    ("users_sql", &[]),
     ("text", &[]),
     ("limits", &[]),
     ("phonebook", &[]),

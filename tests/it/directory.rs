@@ -1,6 +1,7 @@
 //! Users in directories: real OpenLDAP, PostgreSQL, MariaDB and SQLite, by the configuration an admin
 //! writes.
 
+mod desk;
 mod ldap;
 mod product;
 mod sql;
