@@ -530,7 +530,7 @@ mod tests {
                     auth: Some("bob@example.com"),
                     ..STRANGER
                 },
-                "550 5.7.1 bob@example.com may not send SMS to +15551234567",
+                "550 5.7.1 bob@example.com may not send SMS to +15551234567, only to phones of users",
             ),
             (
                 From {
@@ -595,7 +595,7 @@ mod tests {
         // Bob may not write to strangers, alias or not.
         assert_eq!(
             who(&access(false), oncall),
-            "550 5.7.1 bob@example.com may not send SMS to +15551230000"
+            "550 5.7.1 bob@example.com may not send SMS to +15551230000, only to phones of users"
         );
         let mut all = access(false);
         let mut users = all.people().to_vec();

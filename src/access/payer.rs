@@ -218,8 +218,12 @@ impl Access {
         let allowed = payer.policy.to_external
             || payer.policy.to_users && self.known().with_mobile(number).is_some();
         if !allowed {
+            let only = match payer.policy.to_users {
+                true => ", only to phones of users",
+                false => "",
+            };
             return Err(refused(format!(
-                "{} may not send SMS to {number}",
+                "{} may not send SMS to {number}{only}",
                 payer.account
             )));
         }

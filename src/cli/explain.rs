@@ -402,6 +402,28 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
     told
 }
 
+/// What the mail, its sender's policy or the parameters ask for, in words.
+fn wishes(line: &Value) -> Vec<String> {
+    let is = |key: &str| line[key] == true;
+    let text = |key: &str| line[key].as_str();
+    let mut wishes = Vec::new();
+    if is("flash") {
+        wishes.push("flash".to_owned());
+    }
+    if is("confirm") {
+        wishes.push("a confirmation".to_owned());
+    }
+    let told = [
+        ("sender_id", "shown as "),
+        ("reply_to", "answers to "),
+        ("validity", "given up by the network after "),
+        ("priority", "priority "),
+    ];
+    let told = told.iter();
+    wishes.extend(told.filter_map(|(key, words)| Some(format!("{words}{}", text(key)?))));
+    wishes
+}
+
 fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
     let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
     match line["verdict"].as_str() {
@@ -446,6 +468,10 @@ fn write_words(out: &mut dyn Write, line: &Value) -> std::io::Result<()> {
     writeln!(out, "  gateways: {}{rule}", gateways.join(", "))?;
     if let Some(at) = line["at"].as_str() {
         writeln!(out, "  not before: {at}")?;
+    }
+    let wishes = wishes(line);
+    if !wishes.is_empty() {
+        writeln!(out, "  asked for: {}", wishes.join(", "))?;
     }
     if let Some(price) = line["price"].as_f64() {
         writeln!(out, "  price: {price}")?;

@@ -296,7 +296,12 @@ pub fn new_file(path: &str) -> Result<std::fs::File, Failure> {
         .open(path);
     opened.map_err(|error| Failure {
         code: 73,
-        text: format!("{path}: {error}"),
+        text: match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                format!("{path} is there already; remove it, or write another name")
+            }
+            _ => format!("{path}: {error}"),
+        },
     })
 }
 

@@ -24,6 +24,9 @@ const BATCH: usize = 250;
 /// Octets of rows in one request, which may have 1 MiB in all.
 const BATCH_OCTETS: usize = 256 * 1024;
 
+/// So many lines are shown of what changes; `--json` shows all.
+const MAX_SHOWN: usize = 50;
+
 /// `phonebook …`
 #[derive(Debug, Args)]
 pub struct PhonebookArgs {
@@ -64,7 +67,7 @@ enum PhonebookCommand {
         /// The file; - is standard input
         file: String,
         /// Change nothing, say what would happen
-        #[arg(long)]
+        #[arg(long, short = 'n')]
         dry_run: bool,
         #[command(flatten)]
         json: Json,
@@ -405,6 +408,16 @@ fn summary(
         for outcome in outcomes.iter().filter(|o| o["outcome"] == "skipped") {
             let why = outcome["why"].as_str().unwrap_or_default();
             eprintln!("{file}:{}: skipped: {why}", outcome["line"]);
+        }
+        let is_news = |o: &&Value| o["outcome"] == "added" || o["outcome"] == "changed";
+        for outcome in outcomes.iter().filter(is_news).take(MAX_SHOWN) {
+            let text = |key: &str| outcome[key].as_str().unwrap_or_default();
+            let line = format!("{} {} {}", text("outcome"), text("name"), text("number"));
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        let news = outcomes.iter().filter(is_news).count();
+        if news > MAX_SHOWN {
+            writeln!(out, "… and {} more", news - MAX_SHOWN)?;
         }
         let would = if dry_run { "would be " } else { "" };
         writeln!(

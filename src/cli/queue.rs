@@ -24,7 +24,8 @@ enum QueueCommand {
         /// Final ones too
         #[arg(long)]
         all: bool,
-        /// Only messages in this state (repeatable)
+        /// Only messages in this state (repeatable): queued, sending, sent, delivered, failed, expired, unknown, held,
+        /// cancelled
         #[arg(long, value_name = "STATE")]
         state: Vec<String>,
         /// At most N messages; 0 for all
@@ -52,6 +53,9 @@ enum QueueCommand {
         id: Vec<String>,
     },
     /// Send messages that are held
+    #[command(
+        override_usage = "sms-milter queue release <ID>...\n       sms-milter queue release --sender <ADDRESS>\n       sms-milter queue release --all"
+    )]
     Release {
         /// As queue list prints them
         #[arg(required_unless_present_any = ["all", "sender"])]

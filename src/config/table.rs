@@ -1,7 +1,7 @@
 //! `users_csv`: users as a table, RFC 4180 and what spreadsheets make of it.
 //!
 //! The first line names the columns, which are the keys of `users`, in whatever case and with the words that
-//! address books and directories use ([`COLUMNS`]). Comma, semicolon or tab, whichever the first line has most
+//! address books and directories use, in English and German ([`COLUMNS`]). Comma, semicolon or tab, whichever the first line has most
 //! of; UTF-8 with or without a BOM; any line ends. A cell that is empty says nothing, as a key that is not there
 //! does. A list in a cell is separated by `;`, `,` or blanks (sender ids not by blanks); `none` is an empty one.
 //!
@@ -25,6 +25,16 @@ const MAX_CELL: usize = 8 * 1024;
 /// There are two dozen keys; a table with more columns than this is no table of users.
 const MAX_COLUMNS: usize = 256;
 
+/// The keys whose cells may have several lines.
+const LISTS: [&str; 6] = [
+    "aliases",
+    "certificates",
+    "send",
+    "allow",
+    "deny",
+    "sender_ids",
+];
+
 /// The keys that have a column, and other words for them: small letters and digits.
 const COLUMNS: [(&str, &[&str]); 22] = [
     (
@@ -36,11 +46,20 @@ const COLUMNS: [(&str, &[&str]); 22] = [
             "address",
             "emails",
             "userprincipalname",
+            "emailadresse",
+            "mailadresse",
         ],
     ),
     (
         "name",
-        &["fullname", "displayname", "realname", "cn", "commonname"],
+        &[
+            "fullname",
+            "displayname",
+            "realname",
+            "cn",
+            "commonname",
+            "anzeigename",
+        ],
     ),
     (
         "aliases",
@@ -56,10 +75,12 @@ const COLUMNS: [(&str, &[&str]); 22] = [
             "account",
             "samaccountname",
             "smtplogin",
+            "benutzer",
+            "benutzername",
         ],
     ),
     ("certificates", &["certificate", "clientcertificate"]),
-    ("nickname", &["nick", "shortname"]),
+    ("nickname", &["nick", "shortname", "spitzname", "kürzel"]),
     (
         "mobile",
         &[
@@ -77,6 +98,13 @@ const COLUMNS: [(&str, &[&str]); 22] = [
             "msisdn",
             "number",
             "handy",
+            "handynummer",
+            "mobil",
+            "mobilnummer",
+            "mobiltelefon",
+            "telefon",
+            "telefonnummer",
+            "rufnummer",
         ],
     ),
     ("phone_alias", &["callerid", "aliasnumber"]),
@@ -90,11 +118,12 @@ const COLUMNS: [(&str, &[&str]); 22] = [
             "expirationdate",
             "expireson",
             "validuntil",
+            "gültigbis",
         ],
     ),
-    ("active", &["enabled", "isactive"]),
+    ("active", &["enabled", "isactive", "aktiv"]),
     ("password_hash", &["hash", "passwordphc"]),
-    ("send", &["rights", "right", "may", "permissions"]),
+    ("send", &["rights", "right", "may", "permissions", "rechte"]),
     (
         "allow",
         &["allowed", "allowedprefixes", "alloweddestinations"],
@@ -109,9 +138,10 @@ const COLUMNS: [(&str, &[&str]); 22] = [
             "quota",
             "monthlyquota",
             "smslimit",
+            "monatslimit",
         ],
     ),
-    ("credit", &["credits", "totallimit"]),
+    ("credit", &["credits", "totallimit", "guthaben"]),
     (
         "max_segments",
         &["maxsms", "segments", "maxparts", "maxmsgs"],
@@ -120,7 +150,10 @@ const COLUMNS: [(&str, &[&str]); 22] = [
     ("sender_ids", &["senderid", "sender", "senders"]),
     ("class", &["urgency"]),
     // Known only to be refused in other words.
-    ("password", &["pass", "passwd", "secret"]),
+    (
+        "password",
+        &["pass", "passwd", "secret", "passwort", "kennwort"],
+    ),
 ];
 
 /// What is wrong at a line and a column.
@@ -328,7 +361,10 @@ impl Judge<'_> {
         let (octets, file) = match self.outside.table(&path) {
             Ok(read) => read,
             Err(error) => {
-                let text = format!("cannot be read: {error}; write the path of a table of users");
+                let text = format!(
+                    "cannot be read: {error}; write the path of a table of users, or \
+                     make it: sms-milter users import FILE"
+                );
                 return self.wrong(at, name, text);
             }
         };
@@ -380,6 +416,14 @@ impl Judge<'_> {
                     let text = format!("has more than {MAX_CELL} octets; is a quote not closed?");
                     self.errors.add(&at.key(*key), text);
                 }
+                Some(Some(key)) if cell.contains('\n') && !LISTS.contains(key) => {
+                    let text = "goes over more than one line; is a quote not closed?";
+                    self.errors.add(&at.key(*key), text.to_owned());
+                }
+                Some(Some(key @ ("mobile" | "phone_alias"))) if is_rounded(cell) => {
+                    let text = "was rounded by a spreadsheet; make the column text there, and write the number again";
+                    self.wrong(&at.key(*key), cell, text);
+                }
                 Some(Some(key)) => self.cell(at, key, cell, &mut user),
             }
         }
@@ -427,8 +471,13 @@ impl Judge<'_> {
 
     fn yes_or_no(&mut self, at: &At, cell: &str) -> Option<bool> {
         match cell.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "y" | "1" | "on" | "active" | "enabled" => Some(true),
-            "false" | "no" | "n" | "0" | "off" | "inactive" | "disabled" => Some(false),
+            // Excel writes them in its own language.
+            "true" | "yes" | "y" | "1" | "on" | "active" | "enabled" | "wahr" | "ja" | "aktiv" => {
+                Some(true)
+            }
+            "false" | "no" | "n" | "0" | "off" | "inactive" | "disabled" | "falsch" | "nein" => {
+                Some(false)
+            }
             _ => {
                 self.wrong(at, cell, "is neither yes nor no; write true or false");
                 None
@@ -448,6 +497,19 @@ impl Judge<'_> {
         }
         count
     }
+}
+
+/// A number as spreadsheets show long ones: `4,91511E+12`. Its last digits are gone.
+fn is_rounded(cell: &str) -> bool {
+    let Some((digits, power)) = cell.split_once(['E', 'e']) else {
+        return false;
+    };
+    let is_number = |text: &str, between: &[char]| {
+        let mut all = text.chars();
+        text.contains(|c: char| c.is_ascii_digit())
+            && all.all(|c| c.is_ascii_digit() || between.contains(&c))
+    };
+    is_number(digits, &['.', ',']) && is_number(power, &['+'])
 }
 
 /// The cells of a table as they stand there: for whoever merges two.

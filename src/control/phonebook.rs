@@ -113,7 +113,7 @@ impl Desk {
                 let told = |(row, outcome): (&Row, Result<_, String>)| match outcome {
                     Ok(what) => {
                         let what: crate::outbound::phonebook::Imported = what;
-                        json!({"line": row.line, "name": row.name, "outcome": what.name()})
+                        json!({"line": row.line, "name": row.name, "number": row.number, "outcome": what.name()})
                     }
                     Err(why) => {
                         json!({"line": row.line, "name": row.name, "outcome": "skipped", "why": why})

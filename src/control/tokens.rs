@@ -34,7 +34,10 @@ impl Desk {
         let account = self.account(user).await?;
         let mut numbers = Vec::new();
         for number in to {
-            let number = self.number(number)?;
+            let number = self.number(number).map_err(|refused| match refused {
+                Refused::Usage(why) => Refused::Usage(format!("--to: {why}")),
+                other => other,
+            })?;
             if !numbers.contains(&number) {
                 numbers.push(number);
             }
@@ -150,6 +153,8 @@ fn ending(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Refu
         here.checked_add(span).map_err(|_| wrong())?.timestamp()
     };
     let latest = now.checked_add(MAX_LIFE).unwrap_or(Timestamp::MAX);
+    // Nobody counts on parts of a second, and they are ugly to read.
+    let end = Timestamp::from_second(end.as_second()).unwrap_or(end);
     match end {
         end if end <= now => Err(Refused::Usage(format!(
             "--expires {text}: that is over; {EXPIRES}"

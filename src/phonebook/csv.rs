@@ -21,11 +21,20 @@ pub const KNOWN: &[Known] = &[
             "user",
             "username",
             "login",
+            "emailadresse",
         ],
     ),
     (
         "displayname",
-        &["shown", "fullname", "fn", "contact", "person", "calledname"],
+        &[
+            "shown",
+            "fullname",
+            "fn",
+            "contact",
+            "person",
+            "calledname",
+            "anzeigename",
+        ],
     ),
     (
         "number",
@@ -43,16 +52,26 @@ pub const KNOWN: &[Known] = &[
             "msisdn",
             "primaryphone",
             "handy",
+            "handynummer",
+            "mobil",
+            "mobilnummer",
+            "mobiltelefon",
+            "telefon",
+            "telefonnummer",
+            "rufnummer",
+            "nummer",
         ],
     ),
     ("owner", &["ownedby", "changedby"]),
     (
         "notes",
-        &["note", "comment", "comments", "remark", "remarks"],
+        &[
+            "note", "comment", "comments", "remark", "remarks", "notiz", "notizen",
+        ],
     ),
-    ("members", &["member", "group", "numbers"]),
-    ("firstname", &["givenname", "first"]),
-    ("lastname", &["surname", "familyname", "last"]),
+    ("members", &["member", "group", "numbers", "mitglieder"]),
+    ("firstname", &["givenname", "first", "vorname"]),
+    ("lastname", &["surname", "familyname", "last", "nachname"]),
 ];
 
 /// Reads a table whose first line says which column is which.

@@ -133,6 +133,16 @@ fn a_table_means_what_the_list_means() {
     }
     let tabs = "sep=\t\nmail\tPhone\nann@example.com\t5557654321\n";
     assert_eq!(users(tabs)[0].mobile, ann.mobile);
+    let german = "\u{feff}E-Mail-Adresse;Mobiltelefon;Monatslimit;Kürzel;Rechte;Aktiv\r\n\
+                  ann@example.com;555 765-4321;7;ann;external;WAHR\r\nbob@example.com;;;;;Nein\r\n";
+    let [first, second] = &users(german)[..] else {
+        panic!("two")
+    };
+    assert_eq!(
+        (first.mobile.clone(), first.policy.monthly_limit),
+        (ann.mobile.clone(), 7)
+    );
+    assert!(first.active && !second.active && !first.policy.to_users);
 }
 
 #[test]
@@ -158,6 +168,17 @@ fn what_is_wrong_has_a_line_and_a_column() {
     wrong(
         "email,name\nann@example.com,Smith, Ann\n",
         "users.csv:2:1: has 3 cells, but the first line names 2; put what holds a ',' in quotes",
+    );
+    wrong(
+        "email;mobile;phone_alias\nann@example.com;4,91511E+12;1.5E+10\n",
+        "users.csv:2:17: mobile: \"4,91511E+12\" was rounded by a spreadsheet; make the column text there, and write the \
+         number again\n\
+         users.csv:2:29: phone_alias: \"1.5E+10\" was rounded by a spreadsheet; make the column text there, and write \
+         the number again",
+    );
+    wrong(
+        "email;mobile;credit\nann@example.com;\"555;7\nbob@example.com;;8\n",
+        "users.csv:2:17: mobile: goes over more than one line; is a quote not closed?",
     );
     wrong(
         "email,\nann@example.com,what\n",
@@ -267,7 +288,7 @@ fn files_that_are_no_tables() {
         assert_eq!(
             said.map(|_| ()).unwrap_err().to_string(),
             format!(
-                "config.yaml:10:12: users_csv: \"users.csv\" cannot be read: {expected}; write the path of a table of users\n"
+                "config.yaml:10:12: users_csv: \"users.csv\" cannot be read: {expected}; write the path of a table of users, or make it: sms-milter users import FILE\n"
             )
         );
     }
@@ -289,7 +310,7 @@ fn places_that_are_no_files() {
         assert_eq!(
             said,
             format!(
-                "{}:10:12: users_csv: {name:?} cannot be read: {expected}; write the path of a table of users\n",
+                "{}:10:12: users_csv: {name:?} cannot be read: {expected}; write the path of a table of users, or make it: sms-milter users import FILE\n",
                 path.display()
             )
         );

@@ -85,7 +85,16 @@ pub(super) async fn run(
     let (merged, changes) = merge(old, &sheet);
     let octets = merged.write();
     bar.show(3);
-    judged(path, octets.clone(), target.display().to_string())?;
+    judged(path, octets.clone(), target.display().to_string()).map_err(|failure| Failure {
+        // Its lines are those of a table that is not there yet.
+        text: format!(
+            "{file} does not go with the users that are there; in {table} as it would be:\n{text}",
+            file = args.file.display(),
+            table = target.display(),
+            text = failure.text
+        ),
+        ..failure
+    })?;
     bar.show(4);
     let changed = changes
         .iter()

@@ -30,6 +30,10 @@ enum UsersCommand {
     /// Set back what an account, or the whole site, has used
     Reset(reset::ResetArgs),
     /// Take users from a CSV file into the table of users_csv
+    ///
+    /// Users are told apart by email: new ones are added, of others the columns that the file has are replaced, also
+    /// with nothing where a cell is empty. Nobody is removed: write false in a column "active", or edit the table.
+    /// The table is made if there is none; a running daemon takes it over.
     Import(import::ImportArgs),
     /// Make a password_hash of a password
     Hash,

@@ -10,6 +10,9 @@ use crate::control::Request;
 
 /// `users reset …`
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "sms-milter users reset [--month | --credit <N>] <NAME>\n       sms-milter users reset --site"
+)]
 pub struct ResetArgs {
     /// The address or login
     #[arg(required_unless_present = "site")]

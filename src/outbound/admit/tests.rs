@@ -236,7 +236,7 @@ fn names_of_the_phonebook() {
         "<bob@sms.example.com>",
         "+15552220000 for bob@example.com",
     );
-    let no = "550 5.7.1 bob@example.com may not send SMS to +15553330000";
+    let no = "550 5.7.1 bob@example.com may not send SMS to +15553330000, only to phones of users";
     check("bob", "<plumber@sms.example.com>", no);
     check(
         "ann",
@@ -350,7 +350,8 @@ fn rights() {
         "<ann@sms.example.com>",
         "+15557654321 for bob@example.com",
     );
-    let refused = "550 5.7.1 bob@example.com may not send SMS to +15551234567";
+    let refused =
+        "550 5.7.1 bob@example.com may not send SMS to +15551234567, only to phones of users";
     check("bob", number, refused);
     check(
         "bob",
@@ -679,7 +680,7 @@ fn each_number_of_the_account_is_judged() {
         (
             "bob",
             "Subject: +15557654321, +15551234567",
-            "+15557654321, 550 5.7.1 bob@example.com may not send SMS to +15551234567",
+            "+15557654321, 550 5.7.1 bob@example.com may not send SMS to +15551234567, only to phones of users",
         ),
         // All fail alike: one reply for all.
         (

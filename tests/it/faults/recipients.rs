@@ -156,7 +156,7 @@ fn mistakes() -> Vec<Mistake> {
         ("old@example.com", "the account old@example.com has expired"),
         (
             "colleague@example.com",
-            "colleague@example.com may not send SMS to +15551234567",
+            "colleague@example.com may not send SMS to +15551234567, only to phones of users",
         ),
     ] {
         all.push(Mistake {
