@@ -412,7 +412,7 @@ fn summary(
         let is_news = |o: &&Value| o["outcome"] == "added" || o["outcome"] == "changed";
         for outcome in outcomes.iter().filter(is_news).take(MAX_SHOWN) {
             let text = |key: &str| outcome[key].as_str().unwrap_or_default();
-            let line = format!("{} {} {}", text("outcome"), text("name"), text("number"));
+            let line = format!("{} {} {}", text("outcome"), text("sms"), text("number"));
             writeln!(out, "{}", line.trim_end())?;
         }
         let news = outcomes.iter().filter(is_news).count();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Desk, Refused};
+use crate::outbound::phonebook::import::Taken;
 use crate::outbound::phonebook::{Told, Unchanged};
 use crate::phonebook::Row;
 use crate::store::phonebook::{Audit, Listing};
@@ -110,10 +111,10 @@ impl Desk {
             }
             PhonebookRequest::Import { rows, dry_run } => {
                 let outcomes = outbound.import(&rows, dry_run).await?;
-                let told = |(row, outcome): (&Row, Result<_, String>)| match outcome {
-                    Ok(what) => {
-                        let what: crate::outbound::phonebook::Imported = what;
-                        json!({"line": row.line, "name": row.name, "number": row.number, "outcome": what.name()})
+                let told = |(row, outcome): (&Row, Result<Taken, String>)| match outcome {
+                    Ok((address, what)) => {
+                        let (what, sms) = (what.name(), outbound.sms_address(&address));
+                        json!({"line": row.line, "name": row.name, "sms": sms, "number": row.number, "outcome": what})
                     }
                     Err(why) => {
                         json!({"line": row.line, "name": row.name, "outcome": "skipped", "why": why})

@@ -5,7 +5,7 @@
 //! [`super::ask`]. A name that is a user of the configuration is that user: its learned number may be set
 //! while the configuration has none.
 
-mod import;
+pub mod import;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};

@@ -276,7 +276,9 @@ impl Wishes {
             return Err(wrong("at", &at.to_string(), "this time has passed"));
         }
         if at > now.saturating_add(MAX_AHEAD).unwrap_or(Timestamp::MAX) {
-            return Err(late(at.to_string()));
+            // Whole seconds: a moment that was counted from now has parts of one.
+            let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
+            return Err(late(whole.to_string()));
         }
         Ok(Some(at).filter(|at| *at > now))
     }

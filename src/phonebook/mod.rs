@@ -130,7 +130,11 @@ fn checked(mut row: Row) -> Result<Row, Bad> {
         row.name = row.shown.as_deref().and_then(local_of).unwrap_or_default();
     }
     if row.name.is_empty() {
-        return Err(bad("has no name that can be an address; add one".into()));
+        let why = match &row.shown {
+            Some(shown) => format!("{shown} makes no address; add a name of Latin letters"),
+            None => "has no name that can be an address; add one".into(),
+        };
+        return Err(bad(why));
     }
     if row.number.is_empty() && row.members.is_empty() {
         return Err(bad(format!("{} has no number", row.name)));
@@ -167,6 +171,12 @@ pub fn local_of(shown: &str) -> Option<String> {
         match c {
             c if c.is_ascii_alphanumeric() => local.push(c.to_ascii_lowercase()),
             '\'' | '’' => {}
+            'ß' => local.push_str("ss"),
+            'ł' | 'Ł' => local.push('l'),
+            'ø' | 'Ø' => local.push('o'),
+            'đ' | 'Đ' => local.push('d'),
+            'æ' | 'Æ' => local.push_str("ae"),
+            'œ' | 'Œ' => local.push_str("oe"),
             // A letter that has no plain twin: half of a name is none.
             c if !c.is_ascii() && c.is_alphanumeric() => return None,
             _ if local.ends_with('.') || local.is_empty() => {}
@@ -198,7 +208,8 @@ mod tests {
             ("Ann Smith", Some("ann.smith")),
             ("Ann  Šmíd (work)", Some("ann.smid.work")),
             ("O'Brien, Pat", Some("obrien.pat")),
-            ("Łukasz", None),
+            ("Łukasz Groß", Some("lukasz.gross")),
+            ("Søren Ærø", Some("soren.aero")),
             ("山田", None),
             ("+1 555", None),
             ("", None),

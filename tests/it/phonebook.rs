@@ -346,7 +346,8 @@ async fn files_go_in_and_out() {
     // No daemon runs: the store is opened here.
     let (code, said, _) = import(&["--dry-run"]);
     assert_eq!(code, Some(65));
-    let added = "added plumber (555) 333-0000\nadded oncall\nadded dora +15556660000\n";
+    let added = "added plumber@sms.example.com (555) 333-0000\nadded oncall@sms.example.com\n\
+                 added dora@sms.example.com +15556660000\n";
     assert_eq!(
         said.strip_prefix(added).expect("what is added"),
         "3 would be added, 0 would be changed, 0 unchanged, 3 would be skipped\n"

@@ -12,6 +12,9 @@ use crate::sms::Number;
 use crate::store::StoreError;
 use crate::store::phonebook::{Listing, MAX_LISTINGS, Member};
 
+/// The address that a row has now, and what became of it.
+pub type Taken = (String, Imported);
+
 impl Outbound {
     /// Takes rows of a file, all or none of them that can be taken; an outcome a row. `dry`: nothing is
     /// changed.
@@ -19,7 +22,7 @@ impl Outbound {
         &self,
         rows: &[Row],
         dry: bool,
-    ) -> Result<Vec<Result<Imported, String>>, Unchanged> {
+    ) -> Result<Vec<Result<Taken, String>>, Unchanged> {
         for _ in 0..TRIES {
             let now = self.world.now();
             let (outcomes, lessons) = self.import_once(rows, now).await?;
@@ -40,7 +43,7 @@ impl Outbound {
         &self,
         rows: &[Row],
         now: Timestamp,
-    ) -> Result<(Vec<Result<Imported, String>>, Vec<Lesson>), Unchanged> {
+    ) -> Result<(Vec<Result<Taken, String>>, Vec<Lesson>), Unchanged> {
         let planner = self.planner();
         let read = |planner: &Planner| -> Vec<_> {
             let one = |row: &Row| {
@@ -68,20 +71,21 @@ impl Outbound {
                     return Err(Unchanged::Wrong(text));
                 }
                 let was = before.remove(&name.address);
-                self.imported(row, &name, members, was, now)
+                let (what, lesson) = self.imported(row, &name, members, was, now)?;
+                Ok(((name.address, what), lesson))
             });
             outcomes.push(match outcome {
-                Ok((Imported::Added, _)) if added >= room => Err(format!(
+                Ok(((_, Imported::Added), _)) if added >= room => Err(format!(
                     "the phonebook is full: it has {MAX_LISTINGS} names"
                 )),
-                Ok((what, lesson)) => {
-                    added += usize::from(what == Imported::Added);
+                Ok((taken, lesson)) => {
+                    added += usize::from(taken.1 == Imported::Added);
                     // Whoever is told by SMS is told of one change, not of a file of them.
                     lessons.extend(lesson.map(|lesson| Lesson {
                         notice: None,
                         ..lesson
                     }));
-                    Ok(what)
+                    Ok(taken)
                 }
                 Err(Unchanged::Store(error)) => return Err(error.into()),
                 Err(error) => Err(error.to_string()),
