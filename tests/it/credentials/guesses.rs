@@ -92,7 +92,8 @@ async fn t05_time_tells_nothing() {
     let mut times = [Vec::new(), Vec::new()];
     // A guess an account, so that no account is slowed.
     for n in 0..120_u32 {
-        let known = n % 2 == 0;
+        // Each as often before as behind the other.
+        let known = (n % 2 == 0) != (n % 4 > 1);
         let name = if known { "u" } else { "x" };
         let mut session = stranger(&product, &format!("203.0.113.{n}")).await;
         let address = format!(
@@ -104,15 +105,17 @@ async fn t05_time_tells_nothing() {
         times[usize::from(known)].push(start.elapsed());
         session.cut();
     }
-    let median = |times: &mut Vec<Duration>| {
+    // What else runs on this machine makes some slow.
+    let quick = |times: &mut Vec<Duration>| {
         times.sort();
-        times[times.len() / 2]
+        times[times.len() / 4]
     };
     let [nobody, known] = &mut times;
-    let (nobody, known) = (median(nobody), median(known));
+    let (nobody, known) = (quick(nobody), quick(known));
     let difference = nobody.abs_diff(known);
     eprintln!("nobody {nobody:?}, known {known:?}");
     // The whole hash is some 10 ms here: a name without one would be that much faster.
-    assert!(difference < known / 2, "nobody {nobody:?}, known {known:?}");
+    let most = Duration::from_millis(5).max(known / 2);
+    assert!(difference < most, "nobody {nobody:?}, known {known:?}");
     assert!(product.stop().success());
 }
