@@ -318,7 +318,7 @@ impl House {
             ),
             (
                 "frank",
-                "550 5.7.1 frank@example.com may not send SMS to +15551234567",
+                "550 5.7.1 frank@example.com may not send SMS to +15551234567, only to phones of users",
             ),
         ] {
             let mut session = self.mta.smtp_as(login);
