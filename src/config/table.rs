@@ -1,13 +1,13 @@
 //! `users_csv`: users as a table, RFC 4180 and what spreadsheets make of it.
 //!
 //! The first line names the columns, which are the keys of `users`, in whatever case and with the words that
-//! address books and directories use, in English and German ([`COLUMNS`]). Comma, semicolon or tab, whichever the first line has most
+//! address books and directories use, in English and German (`COLUMNS`). Comma, semicolon or tab, whichever the first line has most
 //! of; UTF-8 with or without a BOM; any line ends. A cell that is empty says nothing, as a key that is not there
 //! does. A list in a cell is separated by `;`, `,` or blanks (sender ids not by blanks); `none` is an empty one.
 //!
 //! Octets in, rows out: nothing is judged here but the shape. What is wrong is said by line and column.
 //!
-//! Limits: [`MAX_CELL`] octets a cell, [`MAX_COLUMNS`] columns; the file's size is the reader's matter.
+//! Limits: `MAX_CELL` octets a cell, `MAX_COLUMNS` columns; the file's size is the reader's matter.
 
 use std::sync::Arc;
 

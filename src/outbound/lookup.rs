@@ -1,7 +1,7 @@
 //! What the store knows of the names and senders of a recipient: read before the planner decides, which is
 //! pure and reads nothing itself.
 //!
-//! The planner decides with what it was handed and notes in [`Known`] what it missed; [`Outbound::judge`] has
+//! The planner decides with what it was handed and notes in [`Known`] what it missed; `Outbound::judge` has
 //! that read and lets it decide again, until nothing is missing. So exactly that is read which the decision
 //! needs. A decision beside which something is missing is none.
 

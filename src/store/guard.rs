@@ -31,7 +31,7 @@ const STEPS: i64 = 13;
 /// What is looked at when a message is taken, beside the limits of its charge. The default: nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Watch {
-    /// The account hears of [`THRESHOLDS`].
+    /// The account hears of `THRESHOLDS`.
     pub tell: bool,
     /// What it hears.
     pub notices: Vec<Notice>,

@@ -5,7 +5,7 @@
 //! after the other. By client it is only counted where the MTA names one that may be a stranger. An account
 //! is never closed, only slow, so that nobody can lock another out; a name that no one has is slowed as any.
 //!
-//! Limits: [`MOST`] wrong ones a client in [`FORGOTTEN`], [`MAX_KEPT`] clients and as many accounts.
+//! Limits: [`MOST`] wrong ones a client in [`FORGOTTEN`], `MAX_KEPT` clients and as many accounts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -4,7 +4,7 @@
 //! together, so that guessing is not a way to stop the mail (threats T05). A name that nobody has, and one
 //! without a password, cost what another's cost: a stand-in is hashed. What is empty or blank is never
 //! right (T04). Passwords are wiped when they were looked at; right ones are remembered for
-//! [`REMEMBERED`] as digests under a key that ends with the process.
+//! `REMEMBERED` as digests under a key that ends with the process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
