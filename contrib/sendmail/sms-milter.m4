@@ -25,6 +25,8 @@ C{SmsDomain}sms.example.com
 C{SmsMail}example.com
 # Local parts that are SMS recipients of a mail domain. Plus form: five digits or more.
 Ksmslocal regex -aSMS ^("?sms:.*|"?sms(\+[0-9][0-9][0-9][0-9][0-9]+)?(\?.*)?)$
+# A token or a password in the parameters.
+Ksmsshown regex -aSHOWN \?(.*&)?(token|pass)=
 C{SmsOpen}postmaster abuse
 
 LOCAL_RULE_0
@@ -37,13 +39,15 @@ R< SMS > $+ < @ $+ >	$#smsagain $@ [127.0.0.1] $: $1 < @ $2 >
 R< NO > $+ < @ $+ >	$: $1 < @ $2 >
 
 LOCAL_RULESETS
-# Who may write to SMS recipients: this site (whoever may relay) and those who have logged in.
+# Who may write to SMS recipients: this site (whoever may relay) and those who have logged in. Who shows a token or
+# a password in the address is judged by sms-milter, wherever he comes from.
 SLocal_check_rcpt
 R$*	$: $>CanonAddr $1
 R$={SmsOpen} < @ $* >	$@ OK
-R$+ < @ $={SmsDomain} . >	$: < SMS >
-R$+ < @ $={SmsMail} . >	$: < $(smslocal $1 $: NO $) >
-R< SMS >	$: < SMS > < $&{auth_authen} > $>Relay_ok
+R$+ < @ $={SmsDomain} . >	$: < SMS > < $(smsshown $1 $: NO $) >
+R$+ < @ $={SmsMail} . >	$: < $(smslocal $1 $: NO $) > < $(smsshown $1 $: NO $) >
+R< SMS > < SHOWN >	$@ OK
+R< SMS > < NO >	$: < SMS > < $&{auth_authen} > $>Relay_ok
 R< SMS > < > RELAY	$@ OK
 R< SMS > < > $*	$#error $@ 5.7.1 $: "550 Log in to send SMS"
 R$*	$@ OK
