@@ -233,14 +233,15 @@ pub(super) async fn submit(
     let udh = &order.wishes.udh;
     let said: [&[u8]; 2] = [order.text.as_bytes(), udh];
     let trace = circle::trace(account, order.number.as_str(), &said);
-    if circles.is_one(&trace, now) {
+    let key = order.key.as_ref().map(|dedupe| dedupe.key);
+    if circles.is_one(&trace, key.as_ref(), now) {
         return Err(Refused::Circle);
     }
     // Durable, then yes.
     let ordered = door.outbound.order(order).await;
     match ordered.map_err(Refused::Reply)? {
         (message, Taken::Queued) => {
-            if circles.note(trace, now) {
+            if circles.note(trace, key, now) {
                 let why = "the same text to the same number came 20 times; more of it is refused";
                 tracing::warn!(msg = %message.id, account, event = "circle", "{why}");
             }

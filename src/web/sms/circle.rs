@@ -2,7 +2,8 @@
 //! again and again, as fast as two disks write.
 //!
 //! So the same order of one account is taken [`MOST`] times in [`WITHIN`], then refused; the refusal goes back
-//! along the whole way, and whoever began hears of it. Alarms repeat themselves too, but not so often.
+//! along the whole way, and whoever began hears of it. Alarms repeat themselves too, but not so often. A request
+//! that was taken and comes again, because its answer was lost, is neither counted nor refused.
 //!
 //! In memory only; at most [`MAX_KEPT`] orders are known, more are not counted.
 
@@ -18,7 +19,7 @@ const MOST: u32 = 20;
 /// Counted anew after this.
 const WITHIN: Duration = Duration::from_secs(600);
 
-/// Some 100 octets each.
+/// Some 1 KB each at most.
 const MAX_KEPT: usize = 10_000;
 
 /// Orders of the last minutes.
@@ -30,6 +31,8 @@ pub(super) struct Circles {
 struct Seen {
     first: Instant,
     times: u32,
+    /// The keys of those that were taken: not more than [`MOST`].
+    keys: Vec<[u8; 32]>,
 }
 
 /// What an order has in common with the one that comes round.
@@ -44,15 +47,16 @@ pub(super) fn trace(account: &str, number: &str, said: &[&[u8]]) -> [u8; 32] {
 }
 
 impl Circles {
-    /// It came too often to be meant.
-    pub(super) fn is_one(&self, trace: &[u8; 32], now: Instant) -> bool {
+    /// It came too often to be meant. `key`: what is the same when the request comes again.
+    pub(super) fn is_one(&self, trace: &[u8; 32], key: Option<&[u8; 32]>, now: Instant) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_taken = |seen: &Seen| key.is_some_and(|key| seen.keys.contains(key));
         seen.get(trace)
-            .is_some_and(|seen| seen.times >= MOST && !seen.is_over(now))
+            .is_some_and(|seen| seen.times >= MOST && !seen.is_over(now) && !was_taken(seen))
     }
 
     /// It was taken. Says whether this was the last time.
-    pub(super) fn note(&self, trace: [u8; 32], now: Instant) -> bool {
+    pub(super) fn note(&self, trace: [u8; 32], key: Option<[u8; 32]>, now: Instant) -> bool {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_KEPT {
             all.retain(|_, seen| !seen.is_over(now));
@@ -60,17 +64,17 @@ impl Circles {
                 return false;
             }
         }
-        let seen = all.entry(trace).or_insert(Seen {
+        let new = || Seen {
             first: now,
             times: 0,
-        });
+            keys: Vec::new(),
+        };
+        let seen = all.entry(trace).or_insert_with(new);
         if seen.is_over(now) {
-            *seen = Seen {
-                first: now,
-                times: 0,
-            };
+            *seen = new();
         }
         seen.times += 1;
+        seen.keys.extend(key);
         seen.times == MOST
     }
 }
@@ -91,15 +95,19 @@ mod tests {
         let start = Instant::now();
         let order = trace("hq", "+15551234567", &[b"down", b""]);
         for n in 1..=MOST {
-            assert!(!circles.is_one(&order, start), "{n}");
-            assert_eq!(circles.note(order, start), n == MOST);
+            assert!(!circles.is_one(&order, None, start), "{n}");
+            let key = Some([n as u8; 32]);
+            assert_eq!(circles.note(order, key, start), n == MOST);
         }
-        assert!(circles.is_one(&order, start));
+        assert!(circles.is_one(&order, None, start));
+        assert!(circles.is_one(&order, Some(&[0; 32]), start));
+        // Its answer was lost.
+        assert!(!circles.is_one(&order, Some(&[1; 32]), start));
         let other = trace("hq", "+15551234567", &[b"", b"down"]);
-        assert!(!circles.is_one(&other, start));
-        assert!(!circles.is_one(&order, start + WITHIN));
-        assert!(!circles.note(order, start + WITHIN));
-        assert!(!circles.is_one(&order, start + WITHIN));
+        assert!(!circles.is_one(&other, None, start));
+        assert!(!circles.is_one(&order, None, start + WITHIN));
+        assert!(!circles.note(order, None, start + WITHIN));
+        assert!(!circles.is_one(&order, None, start + WITHIN));
     }
 
     #[test]
@@ -107,10 +115,10 @@ mod tests {
         let circles = Circles::default();
         let start = Instant::now();
         for n in 0..2 * MAX_KEPT {
-            circles.note(trace("hq", &n.to_string(), &[]), start);
+            circles.note(trace("hq", &n.to_string(), &[]), None, start);
         }
         assert_eq!(circles.seen.lock().expect("lock").len(), MAX_KEPT);
-        circles.note(trace("hq", "later", &[]), start + WITHIN);
+        circles.note(trace("hq", "later", &[]), None, start + WITHIN);
         assert_eq!(circles.seen.lock().expect("lock").len(), 1);
     }
 }
