@@ -66,11 +66,11 @@ impl Desk {
             last_used: None,
         };
         let mut line = shown(&token, now);
-        let name = token.id();
-        tracing::info!(token = %name, account = token.account, event = "token-created");
+        let (name, account) = (token.id(), token.account.clone());
         if !self.outbound.store.add_token(token).await? {
             return Err(Refused::Unavailable("try again: this name is taken".into()));
         }
+        tracing::info!(token = %name, account, event = "token-created");
         line["token"] = secret.expose().into();
         let domains = &planner.addresses;
         let sms = domains
