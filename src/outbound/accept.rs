@@ -148,31 +148,46 @@ impl Outbound {
                     delete.dedup();
                     return AtEnd::Accept { delete, weak };
                 }
-                // It was good at RCPT. Without the last of its messages the rest may fit.
-                Err(StoreError::TokenOver(id)) => {
-                    match cases.iter_mut().rev().find(|case| case.is_by(id)) {
-                        Some(case) => case.outcome = Err(credentials::wrong()),
-                        None => return AtEnd::Refuse(credentials::wrong()),
-                    }
-                }
-                Err(StoreError::Crowded(address)) => {
-                    let text = format!("too many mails wait for the number of {address}");
-                    let reply = Reply::new(550, "5.7.1", text);
-                    for case in cases.iter_mut().filter(|case| case.waits_for(&address)) {
-                        case.outcome = Err(reply.clone());
-                    }
-                }
                 Err(error) => {
-                    let Some((account, reply)) = self.no_room(&error) else {
+                    if !self.leave_out(&mut cases, &error) {
                         return AtEnd::Refuse(unable(&error));
-                    };
-                    // Somebody was faster: without this account's messages the rest still fits.
-                    for case in cases.iter_mut().filter(|case| case.is_of(&account)) {
-                        case.outcome = Err(reply.clone());
                     }
                 }
             }
         }
+    }
+
+    /// Refuses those cases that the store did not take a mail for, as somebody was faster since RCPT: the rest
+    /// may still fit. `false`: it is none of them.
+    fn leave_out(&self, cases: &mut [Case], error: &StoreError) -> bool {
+        let mut found = false;
+        let mut refuse = |case: &mut Case, reply: &Reply| {
+            case.outcome = Err(reply.clone());
+            found = true;
+        };
+        match error {
+            // Without the last of its messages.
+            StoreError::TokenOver(id) => {
+                if let Some(case) = cases.iter_mut().rev().find(|case| case.is_by(*id)) {
+                    refuse(case, &credentials::wrong());
+                }
+            }
+            StoreError::Crowded(address) => {
+                let text = format!("too many mails wait for the number of {address}");
+                let reply = Reply::new(550, "5.7.1", text);
+                for case in cases.iter_mut().filter(|case| case.waits_for(address)) {
+                    refuse(case, &reply);
+                }
+            }
+            error => {
+                if let Some((account, reply)) = self.no_room(error) {
+                    for case in cases.iter_mut().filter(|case| case.is_of(&account)) {
+                        refuse(case, &reply);
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Makes all of it durable.
