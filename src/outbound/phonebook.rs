@@ -273,10 +273,20 @@ impl Outbound {
     /// Sets the number of a name.
     pub async fn set_number(&self, name: &str, told: &Told) -> Result<Imported, Unchanged> {
         let name = self.name(name).await?;
+        let set = |was, now| self.entry(&name, told, was, "command", now);
+        self.amend(&name, set).await
+    }
+
+    /// Makes a change to a name, decided anew when somebody else was faster.
+    async fn amend<T>(
+        &self,
+        name: &Name,
+        decide: impl Fn(Option<Listing>, Timestamp) -> Result<(T, Option<Lesson>), Unchanged>,
+    ) -> Result<T, Unchanged> {
         for _ in 0..TRIES {
             let now = self.world.now();
             let was = self.listing(&name.address).await?;
-            let (what, lesson) = self.entry(&name, told, was, "command", now)?;
+            let (what, lesson) = decide(was, now)?;
             let Some(lesson) = lesson else {
                 return Ok(what);
             };
@@ -285,7 +295,7 @@ impl Outbound {
                 done => return Ok(done.map(|()| what)?),
             }
         }
-        Err(StoreError::Changed(name.address).into())
+        Err(StoreError::Changed(name.address.clone()).into())
     }
 
     /// What setting a name would change.
@@ -378,18 +388,12 @@ impl Outbound {
     /// Removes a name, whatever it leads to.
     pub async fn remove_name(&self, name: &str) -> Result<(), Unchanged> {
         let name = self.name(name).await?;
-        for _ in 0..TRIES {
-            let now = self.world.now();
-            let Some(was) = self.listing(&name.address).await? else {
-                return Err(Unchanged::Absent(name.address));
-            };
+        let remove = |was: Option<Listing>, now| {
+            let was = was.ok_or_else(|| Unchanged::Absent(name.address.clone()))?;
             let lesson = self.change("command", &name.address, Some(was), None, now);
-            match self.learn(now, vec![lesson]).await {
-                Err(StoreError::Changed(_)) => {}
-                done => return Ok(done?),
-            }
-        }
-        Err(StoreError::Changed(name.address).into())
+            Ok(((), Some(lesson)))
+        };
+        self.amend(&name, remove).await
     }
 
     /// Adds members to a group and takes others out; an empty list of both makes an empty group.
@@ -406,25 +410,16 @@ impl Outbound {
         };
         let read = self.planner().knowing(read).await.map_err(later)?;
         let (add, remove) = read.map_err(Unchanged::Wrong)?;
-        for _ in 0..TRIES {
-            let now = self.world.now();
-            let was = self.listing(&name.address).await?;
+        let set = |was: Option<Listing>, now| {
             let mut members = match &was {
                 Some(Listing::Group(group)) => group.members.clone(),
                 Some(Listing::Entry(_)) | None => Vec::new(),
             };
             members.retain(|member| !remove.contains(member));
             members.extend(add.iter().cloned());
-            let (what, lesson) = self.group(&name, members, None, was, "command", now)?;
-            let Some(lesson) = lesson else {
-                return Ok(what);
-            };
-            match self.learn(now, vec![lesson]).await {
-                Err(StoreError::Changed(_)) => {}
-                done => return Ok(done.map(|()| what)?),
-            }
-        }
-        Err(StoreError::Changed(name.address).into())
+            self.group(&name, members, None, was, "command", now)
+        };
+        self.amend(&name, set).await
     }
 
     fn group(
