@@ -323,10 +323,12 @@ async fn each_message_ends_in_one_state_and_its_sender_hears_of_it() {
         }
     }
     for mail in &mails {
-        assert_eq!(
-            (mail.sender.as_str(), mail.recipient.as_str()),
-            ("", "bob@example.com")
-        );
+        assert_eq!(mail.sender, "");
+        // The admin may hear, before all is over, of gateways that do not work; of nothing else.
+        if mail.recipient != "bob@example.com" {
+            assert_eq!(mail.recipient, "postmaster@example.com");
+            assert!(mail.text().contains("gateway g"), "{}", mail.text());
+        }
     }
 }
 
