@@ -28,6 +28,7 @@ use crate::live::Live;
 use crate::mail::inject::Injector;
 use crate::milter::{self, Listen};
 use crate::outbound::dispatch::Dispatcher;
+use crate::outbound::tell::Gather;
 use crate::outbound::{Outbound, notify};
 use crate::sms::number;
 use crate::store::sled::{OpenError, SledStore};
@@ -137,6 +138,8 @@ pub async fn run(
     inner.spawn(parts.inbound.clone().run(ending.clone()));
     inner.spawn(parts.injector.clone().run(ending.clone()));
     inner.spawn(parts.outbound.clone().end_waits(ending.clone()));
+    let together = parts.outbound.clone();
+    inner.spawn(together.tell_together(Gather::default(), ending.clone()));
     let watched = (parts.gateways.clone(), ending.clone());
     inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
     let alarms = parts.outbound.alarms.clone();

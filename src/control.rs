@@ -548,6 +548,13 @@ fn whole(message: &Message) -> Value {
     value["subject"] = message.origin.subject.clone().into();
     value["message_id"] = message.origin.message_id.clone().into();
     value["queue_id"] = message.origin.queue_id.clone().into();
+    let asked = &message.origin.dsn;
+    let notify = asked.recipient.notify;
+    value["notify"] = notify.map(|notify| notify.to_string()).into();
+    value["ret"] = asked.mail.ret.map(|ret| ret.name()).into();
+    value["envid"] = asked.mail.envid.clone().into();
+    let orcpt = asked.recipient.orcpt.as_ref();
+    value["orcpt"] = orcpt.map(|orcpt| orcpt.to_string()).into();
     value["expires"] = message.expires.to_string().into();
     value["parts"] = message.parts.iter().map(part).collect();
     value

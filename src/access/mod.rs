@@ -424,6 +424,7 @@ mod tests {
             client,
             daemon: from.daemon.map(Into::into),
             queue_id: None,
+            dsn: Default::default(),
         };
         let now = "2026-11-20T12:00:00Z".parse().expect("time");
         match access.who(

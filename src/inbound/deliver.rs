@@ -527,6 +527,7 @@ impl Inbound {
         };
         let until = now.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
         Some(NewMessage {
+            original: None,
             message,
             dedupe: vec![Dedupe { key, until }],
             watch: Watch::default(),

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod compose;
+pub mod dsn;
 pub mod inject;
 pub mod report;
 pub mod text;
@@ -40,6 +41,8 @@ pub struct Envelope {
     pub daemon: Option<String>,
     /// `i`, once there is one.
     pub queue_id: Option<String>,
+    /// What it asks of reports.
+    pub dsn: dsn::OfMail,
 }
 
 /// Who connected to the MTA.

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::access::credentials::Certificate;
 use crate::mail::Reply;
 use crate::mail::address::Verbatim;
+use crate::mail::dsn::{OfMail, OfRecipient};
 use crate::mail::text::RawMail;
 use crate::outbound::plan::Planner;
 use crate::outbound::{AtEnd, AtRcpt, Client, Envelope, Outbound, Recipient};
@@ -215,9 +216,10 @@ impl Session {
         }
     }
 
-    /// MAIL. `args[0]`: the sender; the further ones: ESMTP parameters, of which none concerns us.
+    /// MAIL. `args[0]`: the sender; the further ones: ESMTP parameters.
     pub fn mail(&mut self, args: &[CString], macros: &MailMacros<'_>) {
         let sender = args.first().map(|a| lossy(a)).unwrap_or_default();
+        let esmtp: Vec<String> = args.iter().skip(1).map(|a| lossy(a)).collect();
         self.mail = Some(Mail {
             planner: self.door.outbound.planner(),
             envelope: Envelope {
@@ -227,6 +229,7 @@ impl Session {
                 client: self.line.client(),
                 daemon: macros.daemon.and_then(text),
                 queue_id: macros.queue_id.and_then(text),
+                dsn: OfMail::read(&esmtp),
             },
             recipients: Vec::new(),
             others: 0,
@@ -266,7 +269,7 @@ impl Session {
             }
             AtRcpt::Refused(reply) => reply,
         };
-        mail.refuse_recipient(verbatim, refusal)
+        mail.refuse_recipient(verbatim, OfRecipient::read(&esmtp), refusal)
     }
 
     /// DATA. `false`: nothing of the mail is ours, and it is done with.
@@ -362,7 +365,12 @@ impl Mail {
 
     /// Refuses a recipient of ours; for local submission later, because a refusal at RCPT would keep
     /// the whole mail in Postfix's maildrop for ever.
-    fn refuse_recipient(&mut self, verbatim: Option<&str>, reply: Reply) -> Option<Reply> {
+    fn refuse_recipient(
+        &mut self,
+        verbatim: Option<&str>,
+        dsn: OfRecipient,
+        reply: Reply,
+    ) -> Option<Reply> {
         info!(
             queue_id = self.envelope.queue_id.as_deref().unwrap_or_default(),
             event = "refused",
@@ -376,6 +384,7 @@ impl Mail {
         match verbatim {
             Some(rcpt) if self.recipients.len() < MAX_SMS => self.recipients.push(Recipient {
                 rcpt: Verbatim::new(rcpt),
+                dsn,
                 taken: Err(reply),
             }),
             // It cannot be deleted, or there are too many: that will not change.

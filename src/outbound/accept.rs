@@ -8,25 +8,33 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::admit::{Admitted, Judgement, Taken};
 use super::ask::Letter;
+use super::notify::{Failed, OfThis};
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
 use super::spend::Beside;
-use super::{AtEnd, AtRcpt, Outbound, Recipient, notify};
-use crate::access::Payer;
+use super::{AtEnd, AtRcpt, Outbound, Recipient, notify, original};
 use crate::access::credentials::{self, is_wrong};
+use crate::access::{Confirm, Payer};
 use crate::mail::address::Verbatim;
+use crate::mail::dsn::{Dsn, OfRecipient};
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
+use crate::sms::MessageId;
 use crate::store::accounts::Account;
 use crate::store::phonebook::{Arrivals, Arrived, NewKept, Waits};
 use crate::store::{
-    Charge, Dedupe, Message, NewMessage, Origin, OutMail, State, StoreError, TokenId,
+    Charge, Dedupe, Message, NewMessage, OfMail, Origin, Original, OutMail, State, StoreError,
+    TokenId,
 };
 
 /// Longer than any MTA keeps trying (Postfix `maximal_queue_lifetime` is 5 days).
 pub(super) const REPEAT_WINDOW: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// For mails without a Message-ID of their own: as long as a client takes to come back.
 pub(super) const WEAK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// So long after its time is over a network may still say that a message did not arrive: three days, the longest
+/// that services keep trying, are within its time already.
+const LAST_WORD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Messages of one mail: as many as there may be recipients, though each may be an account with many
 /// numbers.
@@ -68,6 +76,7 @@ impl Outbound {
             Err(reply) if envelope.client != Client::Local => AtRcpt::Refused(reply),
             taken => AtRcpt::Taken(Box::new(Recipient {
                 rcpt: Verbatim::new(rcpt),
+                dsn: OfRecipient::read(esmtp),
                 taken,
             })),
         }
@@ -133,12 +142,21 @@ impl Outbound {
         }
         teach_once(&mut cases);
         let mut beside = Beside::default();
+        let id = self.world.message_id();
         loop {
             if let Some(reply) = refused_alike(&cases, others) {
                 return AtEnd::Refuse(reply);
             }
+            let private = read.as_ref().is_ok_and(|read| read.private);
+            let of = OfThis {
+                mail: &mail,
+                dsn: &envelope.dsn,
+                private,
+                arrived: now,
+            };
+            self.of_one_mail(id, of, &mut cases);
             let (arrivals, weak) = arrivals(&cases);
-            let reports = self.reports(&mail, &read, &cases);
+            let reports = self.reports(of, &read, &cases);
             match self.arrive(now, arrivals, reports, &mut beside).await {
                 Ok(arrived) => {
                     self.log_taken(envelope, &cases, &arrived);
@@ -266,7 +284,7 @@ impl Outbound {
         read: &Result<MailText, Reply>,
         now: Timestamp,
     ) -> Vec<Case> {
-        let Recipient { rcpt, taken } = recipient;
+        let Recipient { rcpt, dsn, taken } = recipient;
         let list = text::is_list(raw);
         let told = match &taken {
             Ok(to) => self.report_to(planner, list, to.payer()),
@@ -275,6 +293,7 @@ impl Outbound {
         };
         let case = |(outcome, cut)| Case {
             rcpt: rcpt.clone(),
+            dsn: dsn.clone(),
             told: told.clone(),
             cut,
             outcome,
@@ -354,6 +373,7 @@ impl Outbound {
         let new = NewMessage {
             dedupe: keys.map(|key| Dedupe { key, until }).collect(),
             watch: self.watch(&message, now),
+            original: None,
             message,
         };
         let good = Good {
@@ -377,6 +397,11 @@ impl Outbound {
         let segments = plan.segments.len() as u8;
         let charge = self.charge(&to.payer, segments, now);
         let start = to.due.unwrap_or(now);
+        let confirm = match to.dsn.notify {
+            None => plan.confirm,
+            // It asks, or it asks for silence, whatever else is asked.
+            Some(notify) => notify.success && to.payer.policy.confirm != Confirm::Never,
+        };
         Message {
             id: self.world.message_id(),
             revision: 0,
@@ -388,6 +413,11 @@ impl Outbound {
                 subject: mail.subject.clone(),
                 report_to: Some(self.report_to(planner, mail.list, &to.payer)),
                 token: to.payer.token,
+                dsn: Dsn {
+                    mail: envelope.dsn.clone(),
+                    recipient: to.dsn,
+                },
+                mail: None,
             },
             account: to.payer.account,
             reply_to: to.wishes.reply,
@@ -401,7 +431,7 @@ impl Outbound {
             segments,
             reference: plan.reference,
             flash: plan.flash,
-            confirm: plan.confirm,
+            confirm,
             class: plan.class,
             high: plan.high,
             sender_id: plan.sender_id,
@@ -442,33 +472,76 @@ impl Outbound {
         }
     }
 
-    /// Mails about recipients that could not be refused in the dialogue, and about cut texts.
+    /// Says of the messages of a mail that they are of one, and keeps of it what reports will need.
+    fn of_one_mail(&self, id: MessageId, of: OfThis<'_>, cases: &mut [Case]) {
+        let mut news: Vec<&mut NewMessage> = cases
+            .iter_mut()
+            .filter_map(|case| case.outcome.as_mut().ok()?.new.as_mut())
+            .map(|(new, _)| new)
+            .collect();
+        let programs = self.writer.programs.get();
+        let is_told = |message: &Message| {
+            let to = message.origin.report_to.as_ref();
+            let never = message.origin.dsn.recipient.notify;
+            to.is_some_and(|to| !programs.contains(to)) && !never.is_some_and(|n| n.is_never())
+        };
+        let expires = news.iter().map(|new| new.message.expires).max();
+        let original = news.iter().any(|new| is_told(&new.message)).then(|| {
+            let (bytes, whole) = original::kept(of.mail, of.dsn.ret, of.private);
+            let until = expires.and_then(|at| at.checked_add(LAST_WORD).ok());
+            Arc::new(Original {
+                id,
+                until: until.unwrap_or(Timestamp::MAX),
+                whole,
+                bytes,
+            })
+        });
+        let messages = news.len() as u16;
+        for new in &mut news {
+            let is_named = original.is_some() || messages > 1;
+            new.message.origin.mail = is_named.then_some(OfMail { id, messages });
+            new.original.clone_from(&original);
+        }
+    }
+
+    /// Mails about recipients that could not be refused in the dialogue, and about cut texts: one for all that
+    /// have it in common.
     fn reports(
         &self,
-        raw: &RawMail,
+        of: OfThis<'_>,
         read: &Result<MailText, Reply>,
         cases: &[Case],
     ) -> Vec<OutMail> {
         let silent = read
             .as_ref()
             .is_ok_and(|mail| mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied);
-        let mut failed: BTreeMap<&str, Vec<(String, &Reply)>> = BTreeMap::new();
+        let mut failed: BTreeMap<&str, Vec<Failed<'_>>> = BTreeMap::new();
+        let mut cut: BTreeMap<(Option<&str>, u8), Vec<&Message>> = BTreeMap::new();
         for case in cases {
             match &case.outcome {
                 Err(reply) if !silent && !case.told.is_empty() => {
-                    let rcpt = case.rcpt.to_string();
-                    failed.entry(&case.told).or_default().push((rcpt, reply));
+                    failed.entry(&case.told).or_default().push(Failed {
+                        recipient: case.rcpt.to_string(),
+                        dsn: &case.dsn,
+                        reply,
+                    });
+                }
+                Ok(good) if case.cut => {
+                    let Some((new, _)) = &good.new else { continue };
+                    let message = &new.message;
+                    let alike = (message.origin.report_to.as_deref(), message.segments);
+                    cut.entry(alike).or_default().push(message);
                 }
                 _ => {}
             }
         }
+        let (writer, world) = (&self.writer, &self.world);
         let refused = failed
             .iter()
-            .map(|(to, failed)| notify::refused(&self.writer, &self.world, to, raw, failed));
-        let cut = cases.iter().filter(|case| case.cut).filter_map(|case| {
-            let good = case.outcome.as_ref().ok()?;
-            notify::cut(&self.writer, &self.world, &good.new.as_ref()?.0.message)
-        });
+            .filter_map(|(to, failed)| notify::refused(writer, world, to, of, failed));
+        let cut = cut
+            .values()
+            .filter_map(|messages| notify::cut(writer, world, messages));
         refused.chain(cut).collect()
     }
 
@@ -526,6 +599,8 @@ async fn read(mail: &RawMail, planner: &Arc<Planner>) -> Result<MailText, Reply>
 /// One recipient, or one number of it, and what becomes of it.
 struct Case {
     rcpt: Verbatim,
+    /// What it asks of reports.
+    dsn: OfRecipient,
     /// Who hears of a refusal: never what MAIL FROM says of one who has logged in (threats T02). Empty: nobody.
     told: String,
     /// The text was cut to what may be sent at a time.

@@ -9,6 +9,7 @@ use super::wishes::Wishes;
 use crate::access::Payer;
 use crate::access::credentials::Shown;
 use crate::mail::address::{self, Credentials, Parameters, Target};
+use crate::mail::dsn::OfRecipient;
 use crate::mail::text::{self, AutoSubmitted, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
 use crate::sms::Number;
@@ -25,6 +26,8 @@ pub struct Admitted {
     pub wishes: Wishes,
     /// When it is to be sent, if not now.
     pub due: Option<Timestamp>,
+    /// What its RCPT asks of reports.
+    pub dsn: OfRecipient,
 }
 
 /// What the address and its MTA say of a recipient beside the number.
@@ -32,8 +35,8 @@ pub struct Admitted {
 pub struct Asked {
     /// Which of the domains.
     pub domain: usize,
-    /// The address that led here, of the RCPT's ORCPT parameter.
-    pub original: Option<String>,
+    /// What its RCPT asks of reports, and the address that led here.
+    pub dsn: OfRecipient,
     /// What its address shows of who pays, looked up: never the password or the token itself.
     pub shown: Shown,
     /// What the sender asks of the message.
@@ -194,7 +197,7 @@ impl Planner {
             } => {
                 let asked = wishes(&parameters).map(|wishes| Asked {
                     domain,
-                    original: original(esmtp),
+                    dsn: OfRecipient::read(esmtp),
                     wishes,
                     shown,
                     to_user: false,
@@ -237,7 +240,7 @@ impl Planner {
         asked: Asked,
         now: Timestamp,
     ) -> Result<Pending, Reply> {
-        let original = asked.original.as_deref();
+        let original = asked.dsn.original_address();
         let payer = self
             .access
             .who_at_all(envelope, &asked.shown, original, now)?;
@@ -258,7 +261,7 @@ impl Planner {
         asked: &Asked,
         now: Timestamp,
     ) -> Result<Admitted, Reply> {
-        let original = asked.original.as_deref();
+        let original = asked.dsn.original_address();
         // A user is one of ours, whoever says what his number is. Aliases and tokens pay for the listed
         // numbers only.
         let listed = self.access.is_resubmission(envelope) || asked.shown.token().is_some();
@@ -276,6 +279,7 @@ impl Planner {
             number,
             due: asked.wishes.due(now).map_err(unwished)?,
             wishes: asked.wishes.clone(),
+            dsn: asked.dsn.clone(),
             payer,
         })
     }
@@ -418,25 +422,6 @@ pub(super) fn alike(judged: &[Result<Admitted, Reply>]) -> Option<Reply> {
         }
     }
     Some(Reply::new(first.code, first.enhanced, texts.join("; ")))
-}
-
-/// The address of an `ORCPT=rfc822;…` argument (RFC 3461 §4.2), its xtext decoded.
-pub(super) fn original(esmtp: &[String]) -> Option<String> {
-    let value = esmtp.iter().find_map(|arg| {
-        let (name, value) = arg.split_once('=')?;
-        name.eq_ignore_ascii_case("ORCPT").then_some(value)
-    })?;
-    let (kind, address) = value.split_once(';')?;
-    if !kind.eq_ignore_ascii_case("rfc822") {
-        return None;
-    }
-    // xtext writes an octet as +XX, which is percent-encoding by another sign.
-    let decoded =
-        percent_encoding::percent_decode_str(&address.replace('%', "%25").replace('+', "%"))
-            .decode_utf8()
-            .ok()?
-            .into_owned();
-    Some(decoded)
 }
 
 #[cfg(test)]

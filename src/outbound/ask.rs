@@ -17,6 +17,7 @@ use super::names::{self, CODE};
 use super::phonebook::Lesson;
 use super::plan::{self, Planner};
 use crate::mail::address::{self, Verbatim};
+use crate::mail::dsn::Dsn;
 use crate::mail::text::{AutoSubmitted, MailText, RawMail};
 use crate::mail::{Envelope, Reply};
 use crate::phonebook::subject;
@@ -170,11 +171,16 @@ impl Outbound {
                 subject: mail.subject.clone(),
                 report_to: Some(account.clone()),
                 token: None,
+                dsn: Dsn {
+                    mail: envelope.dsn.clone(),
+                    recipient: person.asked.dsn.clone(),
+                },
+                mail: None,
             },
             kept: now,
             text: mail.text.chars().take(MAX_TEXT).collect(),
             flash: mail.flash,
-            confirm: mail.confirm,
+            confirm: mail.confirm || mail.receipt_requested,
             private: mail.private,
             notes: mail.notes.clone(),
             fingerprint: (!weak).then_some(fingerprint),

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::lane::{Lane, Place, locked};
 use super::limits;
+use super::notify::Word;
 use super::settle::{self, Consequences, later};
 use super::wishes::{MAX_VALIDITY, MIN_VALIDITY};
 use super::{Outbound, notify, plan};
@@ -25,8 +26,7 @@ use crate::sms::parameters::Piece;
 use crate::sms::segment::units_with;
 use crate::sms::{Concat, MessageId, Segment};
 use crate::store::{
-    Attempt, Charge, Link, Message, Origin, OutMail, Part, PartState, Queue, Settlement, State,
-    StoreError,
+    Attempt, Charge, Link, Message, Origin, Part, PartState, Queue, Settlement, State, StoreError,
 };
 
 /// How many messages are looked at at a time for what needs no gateway: expiry, delay warnings, and what
@@ -526,17 +526,18 @@ impl Outbound {
         uncount: Vec<Charge>,
     ) -> Result<(), StoreError> {
         let now = self.world.now();
-        let mails: Vec<OutMail> = then
-            .tell
-            .and_then(|cause| notify::about(&self.writer, &self.world, &message, cause))
-            .into_iter()
-            .collect();
-        let told = !mails.is_empty();
+        let (mails, telling) = match self.word(&message, then.tell).await? {
+            None => (Vec::new(), None),
+            Some(Word::Now(mail)) => (vec![*mail], None),
+            Some(Word::Together(telling)) => (Vec::new(), Some(telling)),
+        };
+        let (told, gathers) = (!mails.is_empty(), telling.is_some());
         let (id, state) = (message.id, message.state);
         let settlement = Settlement {
             message,
             refund: then.refund.into_iter().chain(uncount).collect(),
             mails,
+            telling,
         };
         loop {
             match self.store.settle(now, settlement.clone()).await {
@@ -551,8 +552,32 @@ impl Outbound {
         if told {
             self.wake_mail.notify_one();
         }
+        if gathers {
+            self.gathers.notify_one();
+        }
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// What its sender is told, with what was kept of the mail.
+    async fn word(
+        &self,
+        message: &Message,
+        tell: Option<notify::Cause>,
+    ) -> Result<Option<Word>, StoreError> {
+        let Some(cause) = tell else { return Ok(None) };
+        let original = match message.origin.mail {
+            Some(mail) if mail.messages == 1 => self.store.original(mail.id).await?,
+            _ => None,
+        };
+        let (writer, world) = (&self.writer, &self.world);
+        Ok(notify::about(
+            writer,
+            world,
+            message,
+            cause,
+            original.as_ref(),
+        ))
     }
 }
 

@@ -9,6 +9,7 @@ use super::spend::Beside;
 use super::wishes::Wishes;
 use crate::access::Payer;
 use crate::access::credentials::Shown;
+use crate::mail::dsn::OfRecipient;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::sms::{Number, Region};
@@ -139,6 +140,7 @@ impl Outbound {
             payer,
             wishes: order.wishes,
             due,
+            dsn: OfRecipient::default(),
         };
         let mail = MailText {
             text: text.to_owned(),
@@ -158,6 +160,7 @@ impl Outbound {
         let message = self.message(&planner, &envelope, &recipient, &mail, to, plan, now);
         let mut new = NewMessage {
             watch: self.watch(&message, now),
+            original: None,
             message,
             dedupe: order.key.into_iter().collect(),
         };

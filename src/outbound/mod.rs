@@ -17,12 +17,15 @@ pub mod lookup;
 pub mod manage;
 pub mod names;
 pub mod notify;
+pub mod original;
 mod people;
 pub mod phonebook;
 pub mod plan;
 pub mod receipt;
 pub mod settle;
 pub mod spend;
+mod status;
+pub mod tell;
 pub mod waiting;
 pub mod wishes;
 
@@ -33,6 +36,7 @@ use tokio::sync::Notify;
 use crate::live::Live;
 use crate::mail::Reply;
 use crate::mail::address::Verbatim;
+use crate::mail::dsn::OfRecipient;
 
 pub use crate::mail::{Client, Envelope};
 use crate::store::Store;
@@ -43,6 +47,8 @@ use crate::world::World;
 pub struct Recipient {
     /// The RCPT argument: what DELRCPT must say.
     pub rcpt: Verbatim,
+    /// What it asks of reports.
+    pub dsn: OfRecipient,
     /// Who sends what where; or why not, when it could not be refused at RCPT.
     pub taken: Result<admit::Taken, Reply>,
 }
@@ -95,6 +101,8 @@ pub struct Outbound {
     wake_mail: Arc<Notify>,
     /// Rung when a number was learned, or a mail waits for one.
     learned: Notify,
+    /// Rung when there is something to be told with other things.
+    gathers: Notify,
 }
 
 impl Outbound {
@@ -128,6 +136,7 @@ impl Outbound {
             wake,
             wake_mail,
             learned: Notify::new(),
+            gathers: Notify::new(),
         })
     }
 

@@ -114,7 +114,7 @@ impl Planner {
         let payer = match &admitted {
             Some(admitted) => admitted.payer.clone(),
             None => {
-                let original = asked.original.as_deref();
+                let original = asked.dsn.original_address();
                 let payer = self
                     .access
                     .who_at_all(envelope, &asked.shown, original, now)?;
@@ -155,7 +155,7 @@ impl Planner {
         known: &Known,
         now: Timestamp,
     ) -> Result<Taken, Reply> {
-        let original = asked.original.as_deref();
+        let original = asked.dsn.original_address();
         let payer = self
             .access
             .who_at_all(envelope, &asked.shown, original, now)?;
@@ -226,7 +226,7 @@ impl Planner {
         known: &Known,
         now: Timestamp,
     ) -> Result<Taken, Reply> {
-        let original = asked.original.as_deref();
+        let original = asked.dsn.original_address();
         let payer = self
             .access
             .who_at_all(envelope, &asked.shown, original, now)?;

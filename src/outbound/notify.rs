@@ -1,19 +1,24 @@
 //! What the sender is told (spec 7.3): one mail per message and cause, in the same transaction as the
-//! change it speaks of (durability W16).
+//! change it speaks of (durability W16); of a mail that became several messages see [`super::tell`].
+//!
+//! `NOTIFY` (RFC 3461 §4.1) decides what is told at all: failures (also what may have been sent, and what was
+//! cut), delays (also what is held), successes (a delivery, or that no more will be known). `NEVER` is none of
+//! them; questions for a number are no reports, and are asked all the same.
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::wishes;
+use super::{original, status, wishes};
 use crate::gateway::Concern;
 use crate::live::Live;
 use crate::mail::Reply;
-use crate::mail::report::{Action, Fate, Letterhead, Report};
-use crate::mail::text::{self, RawMail};
+use crate::mail::dsn::{Notify, OfMail, OfRecipient};
+use crate::mail::report::{Action, Fate, Letterhead, Report, Returned};
+use crate::mail::text::RawMail;
 use crate::sms::Receipt;
 use crate::store::accounts::{Crossing, Meter};
-use crate::store::{Message, OutMail, PartState, State};
+use crate::store::{Message, Original, OutMail, PartState, State, Telling};
 use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
 use crate::world::World;
 
@@ -48,6 +53,8 @@ impl Writer {
             in_reply_to: None,
             fates: &[],
             original: None,
+            envid: None,
+            arrived: None,
         };
         OutMail {
             id,
@@ -82,14 +89,121 @@ pub enum Cause {
     Undelivered,
 }
 
-/// The mail to the sender about a message; `None` when nobody is to be told.
-pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Option<OutMail> {
+impl Cause {
+    const ALL: [Cause; 8] = [
+        Cause::Failed,
+        Cause::Expired,
+        Cause::Unknown,
+        Cause::Late,
+        Cause::Confirmed,
+        Cause::Overdue,
+        Cause::Delivered,
+        Cause::Undelivered,
+    ];
+
+    /// As the store keeps it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Failed => "failed",
+            Cause::Expired => "expired",
+            Cause::Unknown => "unknown",
+            Cause::Late => "late",
+            Cause::Confirmed => "confirmed",
+            Cause::Overdue => "overdue",
+            Cause::Delivered => "delivered",
+            Cause::Undelivered => "undelivered",
+        }
+    }
+
+    /// The cause of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
+    /// Whether the message did not arrive, as far as anyone knows.
+    pub fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Cause::Failed | Cause::Expired | Cause::Unknown | Cause::Undelivered
+        )
+    }
+
+    /// Whether the sender wants to hear of it (RFC 3461 §4.1). Without `NOTIFY` it is as we think fit: all but
+    /// confirmations, which are only told when they were asked for in some way.
+    fn is_wanted(self, notify: Option<Notify>) -> bool {
+        let Some(notify) = notify else { return true };
+        match self {
+            cause if cause.is_failure() => notify.failure,
+            Cause::Late => notify.delay,
+            _ => notify.success,
+        }
+    }
+
+    /// Whether it is still so: what is told later than it happened may be over.
+    pub(super) fn still_holds(self, message: &Message) -> bool {
+        let state = message.state;
+        match self {
+            Cause::Failed | Cause::Undelivered => state == State::Failed,
+            Cause::Expired => state == State::Expired,
+            Cause::Unknown => state == State::Unknown,
+            Cause::Late => !state.is_final(),
+            Cause::Confirmed | Cause::Overdue => state == State::Sent,
+            Cause::Delivered => state == State::Delivered,
+        }
+    }
+}
+
+/// What becomes of a word to the sender.
+#[derive(Debug)]
+pub enum Word {
+    /// It goes at once.
+    Now(Box<OutMail>),
+    /// With what there is to say of the other messages of the mail.
+    Together(Telling),
+}
+
+/// The word to the sender about a message; `None` when nobody is to be told. `original`: what was kept of its
+/// mail.
+pub fn about(
+    writer: &Writer,
+    world: &World,
+    message: &Message,
+    cause: Cause,
+    original: Option<&Original>,
+) -> Option<Word> {
     let to = message.origin.report_to.as_deref()?;
     if writer.programs.get().contains(to) {
-        return push(writer, world, message, cause);
+        let push = push(writer, world, message, cause);
+        return push.map(|push| Word::Now(Box::new(push)));
     }
-    let fate = fate(message, cause);
-    let text = letter(message, cause, &fate.reason);
+    if !cause.is_wanted(message.origin.dsn.recipient.notify) {
+        return None;
+    }
+    if let Some(mail) = message.origin.mail.filter(|mail| mail.messages > 1) {
+        return Some(Word::Together(Telling {
+            mail,
+            cause: cause.name().to_owned(),
+            message: message.id,
+            at: world.now(),
+        }));
+    }
+    let mail = of(writer, world, &[message], cause, world.now(), original)?;
+    Some(Word::Now(Box::new(mail)))
+}
+
+/// The mail about messages of one mail that have a cause in common, `at` a time.
+pub fn of(
+    writer: &Writer,
+    world: &World,
+    messages: &[&Message],
+    cause: Cause,
+    at: Timestamp,
+    kept: Option<&Original>,
+) -> Option<OutMail> {
+    let first = messages.first()?;
+    let to = first.origin.report_to.as_deref()?;
+    let fates: Vec<Fate> = messages.iter().map(|m| fate(m, cause, at)).collect();
+    let text = letter(messages, &fates, cause);
     let what = match cause {
         Cause::Failed | Cause::Expired => "SMS not sent",
         Cause::Unknown => "SMS may not have been sent",
@@ -99,29 +213,41 @@ pub fn about(writer: &Writer, world: &World, message: &Message, cause: Cause) ->
         Cause::Delivered => "SMS delivered",
         Cause::Undelivered => "SMS not delivered",
     };
-    let subject = match message.origin.subject.trim() {
-        "" => format!("{what}: {}", message.number),
+    let subject = match first.origin.subject.trim() {
+        "" => format!("{what}: {}", numbers(messages)),
         subject => format!("{what}: {subject}"),
     };
-    let original = original(message);
-    let fates = [fate];
+    let known = original(first);
     let mail = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
             text: &text,
-            in_reply_to: message.origin.message_id.as_deref(),
-            fates: match cause {
-                Cause::Confirmed | Cause::Overdue | Cause::Delivered => &[],
-                _ => &fates,
-            },
-            original: Some(&original),
+            in_reply_to: first.origin.message_id.as_deref(),
+            fates: &fates,
+            original: Some(match kept {
+                Some(kept) => original::returned(kept, cause),
+                None => Returned::Header(&known),
+            }),
+            envid: first.origin.dsn.mail.envid.as_deref(),
+            arrived: Some(first.created),
             ..blank
         })
     });
     Some(OutMail {
-        about: Some(message.id),
+        about: Some(first.id),
         ..mail
     })
+}
+
+/// `+15551234567, +15551234568, …`
+fn numbers(messages: &[&Message]) -> String {
+    const SHOWN: usize = 3;
+    let shown = messages.iter().take(SHOWN).map(|m| m.number.to_string());
+    let mut shown: Vec<_> = shown.collect();
+    if messages.len() > SHOWN {
+        shown.push("\u{2026}".to_owned());
+    }
+    shown.join(", ")
 }
 
 /// What a program is told; it learns from the last word alone.
@@ -160,23 +286,57 @@ fn push(writer: &Writer, world: &World, message: &Message, cause: Cause) -> Opti
     })
 }
 
-/// The mail about recipients that were refused after the dialogue was over.
+/// A recipient that was refused after the dialogue was over.
+#[derive(Clone, Debug)]
+pub struct Failed<'a> {
+    /// As the mail named it, without passwords.
+    pub recipient: String,
+    /// What it asks of reports.
+    pub dsn: &'a OfRecipient,
+    /// Why.
+    pub reply: &'a Reply,
+}
+
+/// The mail that such recipients are of.
+#[derive(Clone, Copy, Debug)]
+pub struct OfThis<'a> {
+    /// What is at hand of it.
+    pub mail: &'a RawMail,
+    /// What it asks of reports.
+    pub dsn: &'a OfMail,
+    /// Its body does not come back.
+    pub private: bool,
+    /// When it came.
+    pub arrived: Timestamp,
+}
+
+/// The mail about recipients that were refused after the dialogue was over; `None` when nobody wants to know.
 pub fn refused(
     writer: &Writer,
     world: &World,
     to: &str,
-    mail: &RawMail,
-    failed: &[(String, &Reply)],
-) -> OutMail {
-    let fates: Vec<Fate> = failed
+    of: OfThis<'_>,
+    failed: &[Failed<'_>],
+) -> Option<OutMail> {
+    let mail = of.mail;
+    let wanted = failed
         .iter()
-        .map(|(recipient, reply)| Fate {
-            recipient: recipient.clone(),
+        .filter(|failed| Cause::Failed.is_wanted(failed.dsn.notify));
+    let fates: Vec<Fate> = wanted
+        .map(|failed| Fate {
+            recipient: failed.recipient.clone(),
+            original: failed.dsn.orcpt.clone(),
             action: Action::Failed,
-            status: reply.enhanced.to_owned(),
-            reason: reply.text.clone(),
+            status: failed.reply.enhanced.to_owned(),
+            reason: failed.reply.text.clone(),
+            tried: None,
+            until: None,
+            message: None,
         })
         .collect();
+    if fates.is_empty() {
+        return None;
+    }
     let mut text = "Your mail was not sent by SMS to:\n\n".to_owned();
     for fate in &fates {
         text += &format!(
@@ -185,36 +345,41 @@ pub fn refused(
             fate.reason
         );
     }
-    let header = RawMail {
-        // Recipients with passwords may stand in more than the envelope.
-        headers: text::without_secrets(mail),
-        ..RawMail::default()
-    }
-    .to_bytes();
+    let (bytes, whole) = original::kept(mail, of.dsn.ret, of.private);
     let value = |name| {
         mail.header(name)
             .map(|v| String::from_utf8_lossy(v).trim().to_owned())
     };
     let id = value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned());
     let subject = format!("SMS not sent: {}", value("Subject").unwrap_or_default());
-    writer.post(world, to, |blank| {
+    let report = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
             text: &text,
             in_reply_to: id.as_deref(),
             fates: &fates,
-            original: Some(&header),
+            original: Some(match whole {
+                true => Returned::Whole(&bytes),
+                false => Returned::Header(&bytes),
+            }),
+            envid: of.dsn.envid.as_deref(),
+            arrived: Some(of.arrived),
             ..blank
         })
-    })
+    });
+    Some(report)
 }
 
-/// The mail about a text that was cut to what its sender may send at a time.
-pub fn cut(writer: &Writer, world: &World, message: &Message) -> Option<OutMail> {
+/// The mail about the messages of a mail whose text was cut to what its sender may send at a time, all alike. It
+/// is the loss of a part: who does not want to hear of failures does not hear of it.
+pub fn cut(writer: &Writer, world: &World, messages: &[&Message]) -> Option<OutMail> {
+    let wanted = |m: &&&Message| Cause::Failed.is_wanted(m.origin.dsn.recipient.notify);
+    let messages: Vec<&Message> = messages.iter().filter(wanted).copied().collect();
+    let message = messages.first()?;
     let to = message.origin.report_to.as_deref()?;
     let text = format!(
         "Your SMS to {} was too long and was cut to {} segments. This is what was sent:\n\n{}\n",
-        message.number,
+        numbers(&messages),
         message.segments,
         wishes::shown(message)
     );
@@ -266,18 +431,22 @@ pub fn alarm(
     })
 }
 
-/// The mail to the sender of messages that are held, all of one mail; `None` when nobody is to be told.
+/// The mail to the sender of messages that are held, all of one mail; `None` when nobody is to be told. It is a
+/// delay: when it ends as a failure, that is told apart.
 pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> Option<OutMail> {
+    let wanted = |m: &&&Message| Cause::Late.is_wanted(m.origin.dsn.recipient.notify);
+    let messages: Vec<&Message> = messages.iter().filter(wanted).copied().collect();
     let first = messages.first()?;
     if writer.programs.get().contains(to) {
         return None;
     }
     let fates = messages.iter().map(|message| Fate {
-        recipient: message.origin.recipient.clone(),
         action: Action::Delayed,
         // RFC 3463 §3.8: a matter of policy, and not for ever.
         status: "4.7.1".to_owned(),
         reason: message.error.clone().unwrap_or_default(),
+        until: Some(message.expires),
+        ..fate(message, Cause::Late, world.now())
     });
     let fates: Vec<Fate> = fates.collect();
     let mut text = "These SMS are held, and an administrator has been told:\n\n".to_owned();
@@ -300,7 +469,9 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
             text: &text,
             in_reply_to: first.origin.message_id.as_deref(),
             fates: &fates,
-            original: Some(&original),
+            original: Some(Returned::Header(&original)),
+            envid: first.origin.dsn.mail.envid.as_deref(),
+            arrived: Some(first.created),
             ..blank
         })
     });
@@ -388,29 +559,57 @@ fn no_room(writer: &Writer, world: &World, text: &str) -> OutMail {
     })
 }
 
-fn fate(message: &Message, cause: Cause) -> Fate {
+/// `at`: when it became so.
+fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
     let reason = message.error.clone();
-    let (action, status, fallback) = match cause {
-        Cause::Failed => (Action::Failed, "5.0.0", "refused"),
-        Cause::Expired => (Action::Failed, "5.4.7", "no gateway took it in time"),
+    let (action, fallback) = match cause {
+        Cause::Failed => (Action::Failed, "refused"),
+        Cause::Expired => (Action::Failed, "no gateway took it in time"),
         Cause::Unknown => (
             Action::Failed,
-            "5.4.4",
             "the gateway did not say whether it was sent",
         ),
-        Cause::Late => (Action::Delayed, "4.4.7", "no gateway has taken it yet"),
-        Cause::Confirmed | Cause::Overdue | Cause::Delivered => (Action::Relayed, "2.0.0", "sent"),
-        Cause::Undelivered => (Action::Failed, "5.0.0", "the network could not deliver it"),
+        Cause::Late => (Action::Delayed, "no gateway has taken it yet"),
+        Cause::Confirmed | Cause::Overdue => (Action::Relayed, "sent"),
+        Cause::Delivered => (Action::Delivered, "delivered"),
+        Cause::Undelivered => (Action::Failed, "the network could not deliver it"),
     };
+    let attempts = message.parts.iter().flat_map(|part| &part.attempts);
+    // An attempt that was refused is not kept: it was the end.
+    let refused = (cause == Cause::Failed && message.refused_by.is_some()).then_some(at);
     Fate {
         recipient: message.origin.recipient.clone(),
+        original: message.origin.dsn.recipient.orcpt.clone(),
         action,
-        status: status.to_owned(),
+        status: status::of(message, cause).to_owned(),
         reason: reason.unwrap_or_else(|| fallback.to_owned()),
+        tried: attempts.map(|attempt| attempt.at).max().or(refused),
+        until: (cause == Cause::Late).then_some(message.expires),
+        message: Some(message.id),
     }
 }
 
-fn letter(message: &Message, cause: Cause, reason: &str) -> String {
+/// What was sent stands below, once, when it is the same for all.
+fn letter(messages: &[&Message], fates: &[Fate], cause: Cause) -> String {
+    let heads = messages.iter().zip(fates);
+    let heads: Vec<_> = heads
+        .map(|(m, fate)| head(m, cause, &fate.reason))
+        .collect();
+    let mut texts: Vec<String> = Vec::new();
+    for message in messages {
+        let text = wishes::shown(message);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    let quoted = texts
+        .iter()
+        .map(|text| format!("> {}\n", text.replace('\n', "\n> ")));
+    let quoted: Vec<_> = quoted.collect();
+    format!("{}\n\n{}", heads.join("\n\n"), quoted.join("\n"))
+}
+
+fn head(message: &Message, cause: Cause, reason: &str) -> String {
     let number = &message.number;
     let head = match cause {
         Cause::Failed => format!("Your SMS to {number} was not sent: {reason}."),
@@ -447,11 +646,7 @@ fn letter(message: &Message, cause: Cause, reason: &str) -> String {
             format!("Your SMS to {number} was sent, but did not reach the phone: {reason}.")
         }
     };
-    format!(
-        "{head}{}\n\n> {}\n",
-        progress(message),
-        wishes::shown(message).replace('\n', "\n> ")
-    )
+    format!("{head}{}", progress(message))
 }
 
 /// `2 of 3 parts sent, 1 unknown`, when there is more than one and they differ.

@@ -15,6 +15,7 @@ use super::admit::Admitted;
 use super::plan::Planner;
 use super::wishes::Wishes;
 use crate::access::credentials::Shown;
+use crate::mail::dsn::OfRecipient;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::phonebook;
@@ -213,6 +214,7 @@ impl Outbound {
             payer,
             wishes: Wishes::default(),
             due: None,
+            dsn: OfRecipient::default(),
         };
         let mail = MailText {
             text: format!(
@@ -232,6 +234,7 @@ impl Outbound {
         Some(NewMessage {
             message,
             dedupe: vec![Dedupe { key, until }],
+            original: None,
             watch: Watch::default(),
         })
     }

@@ -170,7 +170,8 @@ impl Planner {
             gateways.sort_by(|a, b| price(a).total_cmp(&price(b)));
         }
         let price = gateways.first().and_then(|id| self.rate(id, &to.number));
-        let confirm = mail.confirm || to.wishes.confirm;
+        // A read receipt of a phone is that it has the SMS.
+        let confirm = mail.confirm || mail.receipt_requested || to.wishes.confirm;
         if to.wishes.confirm && policy.confirm == Confirm::Never {
             notes.push("no confirmation: this account has them switched off".into());
         }

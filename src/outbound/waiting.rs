@@ -17,9 +17,10 @@ use super::plan::{self, Planner};
 use super::spend::Beside;
 use crate::access::credentials::Shown;
 use crate::mail::address;
+use crate::mail::dsn::OfRecipient;
 use crate::mail::text::{MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
-use crate::outbound::notify;
+use crate::outbound::notify::{self, Failed, OfThis};
 use crate::sms::Number;
 use crate::store::phonebook::{KeptMail, Listing, Question, Release};
 use crate::store::{Dedupe, NewMessage, OutMail, StoreError, Taken};
@@ -176,11 +177,13 @@ impl Outbound {
             sender: question.sender.clone(),
             client: Client::Local,
             queue_id: kept.origin.queue_id.clone(),
+            dsn: kept.origin.dsn.mail.clone(),
             ..Envelope::default()
         };
         let (mut asked, read) = (self.asked_then(&kept.origin.recipient), number.clone());
         let due = asked.wishes.due(kept.kept).ok().flatten();
         asked.wishes.at = None;
+        asked.dsn = kept.origin.dsn.recipient.clone();
         let admit = |planner: &Planner| {
             // Who is no user any more is a stranger, whoever said the number.
             let to_user = planner.access.user(&question.address).is_some();
@@ -217,10 +220,11 @@ impl Outbound {
             plan,
             now,
         );
-        let note = cut.then(|| notify::cut(&self.writer, &self.world, &message));
+        let note = cut.then(|| notify::cut(&self.writer, &self.world, &[&message]));
         let until = kept.kept + REPEAT_WINDOW;
         let new = NewMessage {
             watch: self.watch(&message, now),
+            original: None,
             message,
             dedupe: key.map(|key| Dedupe { key, until }).into_iter().collect(),
         };
@@ -239,7 +243,7 @@ impl Outbound {
         };
         Asked {
             domain,
-            original: None,
+            dsn: OfRecipient::default(),
             shown: Shown::Nothing,
             wishes: super::admit::wishes(&parameters).unwrap_or_default(),
             to_user: true,
@@ -260,13 +264,19 @@ impl Outbound {
         if let Some(id) = &kept.origin.message_id {
             field("Message-ID", &format!("<{id}>"));
         }
-        let failed = [(kept.origin.recipient.clone(), reply)];
-        vec![notify::refused(
-            &self.writer,
-            &self.world,
-            to,
-            &mail,
-            &failed,
-        )]
+        let failed = [Failed {
+            recipient: kept.origin.recipient.clone(),
+            dsn: &kept.origin.dsn.recipient,
+            reply,
+        }];
+        let of = OfThis {
+            mail: &mail,
+            dsn: &kept.origin.dsn.mail,
+            // There is no body any more.
+            private: true,
+            arrived: kept.kept,
+        };
+        let report = notify::refused(&self.writer, &self.world, to, of, &failed);
+        report.into_iter().collect()
     }
 }

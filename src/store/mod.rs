@@ -16,6 +16,7 @@ pub mod phonebook;
 pub mod sled;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::accounts::{Account, Reset};
 use self::guard::{Need, Spending, Watch};
 use self::phonebook::Phonebook;
+use crate::mail::dsn::Dsn;
 use crate::sms::{
     Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt, Shifts,
 };
@@ -119,6 +121,57 @@ pub struct Origin {
     pub report_to: Option<String>,
     /// The token in its address that pays for it.
     pub token: Option<TokenId>,
+    /// What its envelope asks of reports.
+    pub dsn: Dsn,
+    /// Which mail; `None`: one of which nothing is kept, and that became one message.
+    pub mail: Option<OfMail>,
+}
+
+/// The mail that messages have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfMail {
+    /// Its name, which its [`Original`] bears.
+    pub id: MessageId,
+    /// How many messages it was to become: when all of them end alike, it is said at once.
+    pub messages: u16,
+}
+
+/// What is kept of a mail for reports on it: one for all its messages. It goes with a mail's only message,
+/// and else when its time is over.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Original {
+    /// Which mail.
+    pub id: MessageId,
+    /// Kept until then at most.
+    pub until: Timestamp,
+    /// Header and body, or the header alone.
+    pub whole: bool,
+    /// The octets, with the empty line between.
+    pub bytes: Vec<u8>,
+}
+
+// The text reaches no log by accident.
+impl std::fmt::Debug for Original {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Original")
+            .field("id", &self.id)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}
+
+/// That the sender is to be told something of one message, together with what there is to tell alike of the
+/// other messages of the mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The mail.
+    pub mail: OfMail,
+    /// What is told; a store only compares it.
+    pub cause: String,
+    /// Of which message.
+    pub message: MessageId,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// Where a message stands (spec 7.2). Every state has one owner: `Queued` and `Sending` the
@@ -310,6 +363,8 @@ pub struct NewMessage {
     pub dedupe: Vec<Dedupe>,
     /// What is looked at beside the limits of its charge.
     pub watch: Watch,
+    /// What is kept of its mail, the same for all messages of it.
+    pub original: Option<Arc<Original>>,
 }
 
 /// What became of a new message.
@@ -498,6 +553,8 @@ pub struct Settlement {
     pub refund: Vec<Charge>,
     /// Mails to hand in.
     pub mails: Vec<OutMail>,
+    /// What is to be told with other things.
+    pub telling: Option<Telling>,
 }
 
 /// What a part of ours remembers of itself over a restart: a few words by name, never a text or a
@@ -729,6 +786,30 @@ pub trait Store: Phonebook + Send + Sync + 'static {
 
     /// Links of a phone that are not older than `since`, newest first.
     async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError>;
+
+    /// What is kept of a mail.
+    async fn original(&self, mail: MessageId) -> Result<Option<Original>, StoreError>;
+
+    /// What is to be told by `now`, by mail and cause: nothing came to it for `quiet`, or it waits for
+    /// `longest`, or there is one of every message of the mail. They stay until [`Store::tell`].
+    async fn tellings(
+        &self,
+        now: Timestamp,
+        quiet: SignedDuration,
+        longest: SignedDuration,
+    ) -> Result<Vec<Vec<Telling>>, StoreError>;
+
+    /// When the next of them will be.
+    fn next_telling(&self, quiet: SignedDuration, longest: SignedDuration) -> Option<Timestamp>;
+
+    /// Ends the wait of those, and takes the mails that tell them. [`StoreError::Conflict`]: one was told
+    /// already, and nothing was done.
+    async fn tell(
+        &self,
+        now: Timestamp,
+        tellings: Vec<Telling>,
+        mails: Vec<OutMail>,
+    ) -> Result<(), StoreError>;
 
     /// Mails that are due, oldest first. The caller's until settled or the process ends.
     async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError>;

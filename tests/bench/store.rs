@@ -103,6 +103,7 @@ async fn write(store: &SledStore, writer: u64, life: bool, end: Instant) -> Vec<
                 at: now,
             };
             let settlement = Settlement {
+                telling: None,
                 message,
                 refund: vec![],
                 mails: vec![],
@@ -126,6 +127,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
     let account = format!("user{writer}@example.com");
     let text = "The disk of db7 is full; see the runbook. ".repeat(4);
     NewMessage {
+        original: None,
         watch: sms_milter::store::guard::Watch {
             tell: true,
             ..Default::default()
@@ -145,6 +147,8 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
                 subject: "On call".into(),
                 report_to: Some(account.clone()),
                 token: None,
+                dsn: Default::default(),
+                mail: None,
             },
             account: account.clone(),
             reply_to: None,

@@ -34,6 +34,7 @@ mod phonebook;
 mod presets;
 mod receipts;
 mod reload;
+mod reports;
 mod sharing;
 mod sim;
 mod store;

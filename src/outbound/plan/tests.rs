@@ -10,7 +10,7 @@ use crate::access;
 use crate::access::credentials::Shown;
 use crate::gateway::OnUnknown;
 use crate::mail::Envelope;
-use crate::outbound::admit::{Judgement, Taken, original};
+use crate::outbound::admit::{Judgement, Taken};
 use crate::outbound::lookup::Known;
 use crate::rules::Condition;
 use crate::sms::Region;
@@ -436,29 +436,6 @@ fn long_texts_are_cut_and_said_to_be() {
         reply.to_string(),
         "550 5.7.1 the text is longer than the 2 SMS you may send at a time"
     );
-}
-
-#[test]
-fn orcpt_is_xtext() {
-    let original = |arg: &str| original(&["NOTIFY=NEVER".to_owned(), arg.to_owned()]);
-    for (arg, expected) in [
-        (
-            "ORCPT=rfc822;oncall@example.com",
-            Some("oncall@example.com"),
-        ),
-        (
-            "orcpt=RFC822;+2B15551230000@example.com",
-            Some("+15551230000@example.com"),
-        ),
-        (
-            "ORCPT=rfc822;50%25+3Doff@example.com",
-            Some("50%25=off@example.com"),
-        ),
-        ("ORCPT=x400;oncall", None),
-        ("ORCPT=oncall@example.com", None),
-    ] {
-        assert_eq!(original(arg).as_deref(), expected, "{arg}");
-    }
 }
 
 #[test]

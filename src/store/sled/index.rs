@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::lines::{Lines, Rank};
 use crate::sms::{Class, MessageId, Number};
-use crate::store::{Counts, InboundState, State};
+use crate::store::{Counts, InboundState, State, Telling};
 
 /// Ids in the order of when they are due.
 #[derive(Debug, Default)]
@@ -48,6 +48,26 @@ impl Queue {
 
     fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(due, _)| *due)
+    }
+}
+
+/// What gathers before it is told.
+#[derive(Clone, Copy, Debug)]
+struct Gathering {
+    first: Timestamp,
+    last: Timestamp,
+    count: u16,
+    /// Of how many.
+    of: u16,
+}
+
+impl Gathering {
+    fn due(&self, quiet: SignedDuration, longest: SignedDuration) -> Timestamp {
+        if self.count >= self.of {
+            return self.last;
+        }
+        let after = |at: Timestamp, wait| at.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        after(self.last, quiet).min(after(self.first, longest))
     }
 }
 
@@ -117,6 +137,13 @@ pub enum Effect {
         /// Whether it is, and when it is due; `None`: gone.
         is: Option<(bool, Timestamp)>,
     },
+    /// What is to be told with other things.
+    Telling {
+        /// It.
+        telling: Telling,
+        /// It came, or it went.
+        more: bool,
+    },
     /// An early report.
     Report {
         /// It came, or it went.
@@ -136,6 +163,8 @@ pub struct Index {
     mails: Queue,
     /// How many early reports there are.
     reports: u64,
+    /// What is to be told of a mail for a cause.
+    gathers: HashMap<(MessageId, String), Gathering>,
     /// Messages whose attempt was open when the process before ended, by the revision it left.
     stopped: HashMap<MessageId, u64>,
     counts: Counts,
@@ -184,6 +213,7 @@ impl Index {
                     _ => self.mails.remove(id),
                 }
             }
+            Effect::Telling { telling, more } => self.telling(&telling, more),
             Effect::Report { more } => step(&mut self.reports, more),
         }
     }
@@ -322,6 +352,50 @@ impl Index {
             Queue::Inbound => self.inbound.next_due(),
             Queue::Mails => self.mails.next_due(),
         }
+    }
+
+    fn telling(&mut self, telling: &Telling, more: bool) {
+        let (mail, at) = (telling.mail, telling.at);
+        let key = (mail.id, telling.cause.clone());
+        if !more {
+            if let Some(gathering) = self.gathers.get_mut(&key) {
+                gathering.count = gathering.count.saturating_sub(1);
+                if gathering.count == 0 {
+                    self.gathers.remove(&key);
+                }
+            }
+            return;
+        }
+        let gathering = self.gathers.entry(key).or_insert(Gathering {
+            first: at,
+            last: at,
+            count: 0,
+            of: mail.messages,
+        });
+        gathering.first = gathering.first.min(at);
+        gathering.last = gathering.last.max(at);
+        gathering.count = gathering.count.saturating_add(1);
+    }
+
+    /// What is to be told by `now`: mails and causes.
+    pub fn tellings(
+        &self,
+        now: Timestamp,
+        quiet: SignedDuration,
+        longest: SignedDuration,
+    ) -> Vec<(MessageId, String)> {
+        let due = self.gathers.iter();
+        let due = due.filter(|(_, gathering)| gathering.due(quiet, longest) <= now);
+        due.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// When the next of them will be.
+    pub fn next_telling(
+        &self,
+        quiet: SignedDuration,
+        longest: SignedDuration,
+    ) -> Option<Timestamp> {
+        self.gathers.values().map(|g| g.due(quiet, longest)).min()
     }
 
     /// Whether there are early reports.

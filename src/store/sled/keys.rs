@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::sms::{MessageId, Number};
-use crate::store::{Attempt, EarlyReport, Link, TokenId};
+use crate::store::{Attempt, EarlyReport, Link, Telling, TokenId};
 
 /// The row about all rows: epoch, sequence, count and sum. It is not counted itself.
 pub const META: &[u8] = b"\0meta";
@@ -51,11 +51,15 @@ pub enum Kind {
     KeptMail,
     /// Who changed what in the phonebook.
     Audit,
+    /// What is kept of a mail for reports on it.
+    Original,
+    /// What is to be told with other things.
+    Telling,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -74,6 +78,8 @@ impl Kind {
         Kind::Question,
         Kind::KeptMail,
         Kind::Audit,
+        Kind::Original,
+        Kind::Telling,
     ];
 
     /// The first octet of its keys.
@@ -97,6 +103,8 @@ impl Kind {
             Kind::Question => b'Q',
             Kind::KeptMail => b'W',
             Kind::Audit => b'A',
+            Kind::Original => b'F',
+            Kind::Telling => b'S',
         }
     }
 
@@ -121,6 +129,8 @@ impl Kind {
             Kind::Question => "question",
             Kind::KeptMail => "kept-mail",
             Kind::Audit => "audit",
+            Kind::Original => "original",
+            Kind::Telling => "telling",
         }
     }
 
@@ -282,6 +292,25 @@ pub fn kept_mail(question: MessageId, id: MessageId) -> Vec<u8> {
 /// The key of a line of the audit. They sort by time.
 pub fn audit(id: MessageId) -> Vec<u8> {
     named(Kind::Audit, id.as_bytes())
+}
+
+/// The key of what is kept of a mail.
+pub fn original(mail: MessageId) -> Vec<u8> {
+    named(Kind::Original, mail.as_bytes())
+}
+
+/// What the keys begin with of what is to be told of a mail for one cause.
+pub fn tellings(mail: MessageId, cause: &str) -> Vec<u8> {
+    let mut key = named(Kind::Telling, mail.as_bytes());
+    key.extend(&hash(&[cause])[..8]);
+    key
+}
+
+/// The key of what is to be told of a message for one cause.
+pub fn telling(telling: &Telling) -> Vec<u8> {
+    let mut key = tellings(telling.mail.id, &telling.cause);
+    key.extend(telling.message.as_bytes());
+    key
 }
 
 /// Octets that sort as times do: with the sign bit turned, those before 1970 sort before the others.

@@ -55,8 +55,8 @@ use super::accounts::{Account, Reset};
 use super::guard::Spending;
 use super::{
     Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
-    NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
-    Token, TokenId,
+    NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received, Settlement, Store,
+    StoreError, Taken, Telling, Token, TokenId,
 };
 use crate::sms::{MessageId, Number};
 
@@ -365,8 +365,10 @@ impl Store for SledStore {
     }
 
     async fn settle(&self, now: Timestamp, settlement: Settlement) -> Result<u64, StoreError> {
+        let telling = settlement.telling.clone();
         let (change, refund, mails) = verbs::prepare(now, settlement);
-        let settle = move |txn: &mut Txn<'_>| verbs::settle(txn, change, refund, mails);
+        let settle =
+            move |txn: &mut Txn<'_>| verbs::settle(txn, change, refund, mails, telling.as_ref());
         self.submit(settle).await
     }
 
@@ -585,6 +587,56 @@ impl Store for SledStore {
             Ok(found)
         };
         self.read(links).await
+    }
+
+    async fn original(&self, mail: MessageId) -> Result<Option<Original>, StoreError> {
+        let key = keys::original(mail);
+        let find = move |shared: &Shared| {
+            let payload = shared.payload(&key)?;
+            let original = payload.map(|payload| records::decode_original(&payload));
+            let original = original.transpose();
+            original.map_err(|e| format!("{} {e}", describe(&key)))
+        };
+        self.read(find).await
+    }
+
+    async fn tellings(
+        &self,
+        now: Timestamp,
+        quiet: SignedDuration,
+        longest: SignedDuration,
+    ) -> Result<Vec<Vec<Telling>>, StoreError> {
+        let due = self.shared.index().tellings(now, quiet, longest);
+        let find = move |shared: &Shared| {
+            let mut all = Vec::with_capacity(due.len());
+            for (mail, cause) in due {
+                let mut found = Vec::new();
+                shared.scan(&keys::tellings(mail, &cause), false, |key, payload| {
+                    let telling = records::decode_telling(payload);
+                    found.push(telling.map_err(|e| format!("{} {e}", describe(key)))?);
+                    Ok(true)
+                })?;
+                all.push(found);
+            }
+            Ok(all)
+        };
+        self.read(find).await
+    }
+
+    fn next_telling(&self, quiet: SignedDuration, longest: SignedDuration) -> Option<Timestamp> {
+        self.shared.index().next_telling(quiet, longest)
+    }
+
+    async fn tell(
+        &self,
+        now: Timestamp,
+        tellings: Vec<Telling>,
+        mails: Vec<OutMail>,
+    ) -> Result<(), StoreError> {
+        let mails = mails.into_iter().map(|m| Posting::new(m, now));
+        let mails: Vec<Posting> = mails.collect();
+        self.submit(move |txn| verbs::tell(txn, tellings, mails))
+            .await
     }
 
     async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError> {

@@ -566,8 +566,12 @@ fn enter_index(index: &mut Index, row: &Row) {
             is: Some((queued.undeliverable, queued.next_attempt)),
         }),
         Row::Report(_) => index.apply(Effect::Report { more: true }),
+        Row::Telling(telling) => index.apply(Effect::Telling {
+            telling: telling.clone(),
+            more: true,
+        }),
         Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) | Row::Note(_) => {}
-        Row::Account(_) | Row::Spending(_) | Row::Token(_) => {}
+        Row::Account(_) | Row::Spending(_) | Row::Token(_) | Row::Original(_) => {}
         Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) | Row::Audit(_) => {}
     }
 }

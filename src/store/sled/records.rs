@@ -8,6 +8,7 @@
 
 mod account;
 mod message;
+mod original;
 mod phonebook;
 
 use std::borrow::Cow;
@@ -23,13 +24,14 @@ use crate::store::accounts::Account;
 use crate::store::guard::Spending;
 use crate::store::phonebook::{Audit, KeptMail, Listing, Question};
 use crate::store::{
-    Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, OutMail, QueuedMail,
-    Received, Report, Token,
+    Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, Original, OutMail,
+    QueuedMail, Received, Report, Telling, Token,
 };
 
 pub use self::account::{decode_account, decode_spending, encode_account, encode_spending};
 use self::message::{ReceiptRow, receipt_row};
 pub use self::message::{decode_message, encode_message};
+pub use self::original::{decode_original, decode_telling, encode_original, encode_telling};
 pub use self::phonebook::{
     decode_audit, decode_kept, decode_listing, decode_question, decode_whose, encode_audit,
     encode_kept, encode_listing, encode_question, encode_whose,
@@ -135,6 +137,10 @@ pub enum Row {
     KeptMail(Box<KeptMail>),
     /// See [`Kind::Audit`].
     Audit(Box<Audit>),
+    /// See [`Kind::Original`].
+    Original(Box<Original>),
+    /// See [`Kind::Telling`].
+    Telling(Telling),
 }
 
 /// Reads a payload of any kind.
@@ -157,6 +163,8 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Question => Row::Question(Box::new(decode_question(payload)?)),
         Kind::KeptMail => Row::KeptMail(Box::new(decode_kept(payload)?)),
         Kind::Audit => Row::Audit(Box::new(decode_audit(payload)?)),
+        Kind::Original => Row::Original(Box::new(decode_original(payload)?)),
+        Kind::Telling => Row::Telling(decode_telling(payload)?),
     })
 }
 

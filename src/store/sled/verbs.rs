@@ -17,7 +17,7 @@ use crate::store::guard::{Guard, Need};
 use crate::store::{
     Attempt, Charge, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState, Kept as Reception,
     Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received,
-    Settlement, State, StoreError, Taken, TokenId,
+    Settlement, State, StoreError, Taken, Telling, TokenId,
 };
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
@@ -30,6 +30,7 @@ pub struct Arrival {
     tell: bool,
     notices: Vec<(Meter, u8, Posting)>,
     guard: Option<Guard>,
+    original: Option<(MessageId, Vec<u8>)>,
 }
 
 impl Arrival {
@@ -38,6 +39,8 @@ impl Arrival {
         let notices = new.watch.notices.into_iter();
         let notices = notices.map(|n| (n.meter, n.percent, Posting::new(n.mail, now)));
         let token = new.message.origin.token;
+        let original = new.original.as_deref();
+        let original = original.map(|kept| (kept.id, records::encode_original(kept)));
         Self {
             payload: records::encode_message(&new.message, now),
             standing: standing(&new.message),
@@ -47,6 +50,7 @@ impl Arrival {
             tell: new.watch.tell,
             notices: notices.collect(),
             guard: new.watch.guard,
+            original,
         }
     }
 }
@@ -116,6 +120,12 @@ fn take_one(
     charge(txn, now, &mut arrival, needs)?;
     if let Some(token) = arrival.token {
         tokens::spend(txn, token, now)?;
+    }
+    if let Some((mail, payload)) = arrival.original {
+        let key = keys::original(mail);
+        if txn.get(&key)?.is_none() {
+            txn.put(key, payload);
+        }
     }
     for Dedupe { key, until } in arrival.dedupe {
         txn.put(
@@ -207,6 +217,7 @@ impl Change {
         };
         txn.put(key, self.payload);
         rename(txn, &before, &self.message);
+        drop_original(txn, &before, &self.message)?;
         txn.effect(Effect::Message {
             id,
             was: Some(before.state),
@@ -214,6 +225,33 @@ impl Change {
             stays_leased,
         });
         Ok(self.message)
+    }
+}
+
+/// Drops what was kept of the mail when nothing more will be told of its only message.
+fn drop_original(txn: &mut Txn<'_>, before: &Message, message: &Message) -> Result<(), StoreError> {
+    let only = message.origin.mail.filter(|mail| mail.messages == 1);
+    if let Some(mail) = only
+        && is_over(message)
+        && !is_over(before)
+    {
+        let key = keys::original(mail.id);
+        if txn.get(&key)?.is_some() {
+            txn.delete(key);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a message is final and no receipt is to come.
+fn is_over(message: &Message) -> bool {
+    let none_comes = |part: &crate::store::Part| {
+        part.receipt.is_some_and(|receipt| receipt.is_last())
+            || part.attempts.last().is_none_or(|attempt| !attempt.receipt)
+    };
+    match message.state {
+        State::Sent | State::Unknown => message.parts.iter().all(none_comes),
+        state => state.is_final(),
     }
 }
 
@@ -288,6 +326,7 @@ pub fn settle(
     change: Change,
     back: Vec<Charge>,
     mails: Vec<Posting>,
+    telling: Option<&Telling>,
 ) -> Result<u64, StoreError> {
     // Whoever has the attempt open will settle it, and holds it until then.
     let stays_leased = is_open(&change.message);
@@ -296,7 +335,43 @@ pub fn settle(
         accounts::refund(txn, back)?;
     }
     post(txn, mails)?;
+    if let Some(telling) = telling {
+        gather(txn, telling)?;
+    }
     Ok(message.revision)
+}
+
+/// Keeps what is to be told with other things; what is kept already stays as it is.
+fn gather(txn: &mut Txn<'_>, telling: &Telling) -> Result<(), StoreError> {
+    let key = keys::telling(telling);
+    if txn.get(&key)?.is_none() {
+        txn.put(key, records::encode_telling(telling));
+        txn.effect(Effect::Telling {
+            telling: telling.clone(),
+            more: true,
+        });
+    }
+    Ok(())
+}
+
+/// See `Store::tell`.
+pub fn tell(
+    txn: &mut Txn<'_>,
+    tellings: Vec<Telling>,
+    mails: Vec<Posting>,
+) -> Result<(), StoreError> {
+    for telling in tellings {
+        let key = keys::telling(&telling);
+        if txn.get(&key)?.is_none() {
+            return Err(StoreError::Conflict(telling.message));
+        }
+        txn.delete(key);
+        txn.effect(Effect::Telling {
+            telling,
+            more: false,
+        });
+    }
+    post(txn, mails)
 }
 
 /// Splits a settlement into what its transaction needs.
@@ -445,13 +520,16 @@ impl Age {
             }
             Row::Counter(counter) => is_day(&counter.month) && counter.month < self.day(),
             Row::Token(token) => token.expires < self.before,
+            Row::Original(original) => original.until <= self.now,
             Row::Spending(spending) => spending.day.is_none() && spending.hour.is_over(self.now),
             Row::Audit(audit) => {
                 let before = self.now.saturating_sub(AUDIT_KEPT);
                 audit.at < before.unwrap_or(Timestamp::MIN)
             }
             // References go with their message; accounts, months, mails, notes and the phonebook stay.
-            Row::Named(_) | Row::Mail(_) | Row::Note(_) | Row::Account(_) => false,
+            Row::Named(_) | Row::Mail(_) | Row::Note(_) | Row::Account(_) | Row::Telling(_) => {
+                false
+            }
             Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) => false,
         }
     }

@@ -227,6 +227,7 @@ impl House {
         let id = self.world.message_id();
         let store = self.store();
         let new = NewMessage {
+            original: None,
             message: message(id, now),
             dedupe: Vec::new(),
             watch: Default::default(),

@@ -16,8 +16,8 @@ use sms_milter::store::phonebook::{
 };
 use sms_milter::store::{
     Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
-    NewMessage, Note, OutMail, Queue, QueuedMail, Received, Settlement, Store, StoreError, Taken,
-    Token, TokenId,
+    NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received, Settlement, Store,
+    StoreError, Taken, Telling, Token, TokenId,
 };
 use tokio::sync::watch;
 
@@ -45,6 +45,9 @@ pub enum Verb {
     SettleInbound,
     ListInbound,
     Links,
+    Original,
+    Tellings,
+    Tell,
     LeaseMail,
     SettleMail,
     ListMail,
@@ -407,6 +410,38 @@ impl Store for FailingStore {
         let fault = self.enter(Verb::Links)?;
         let links = self.inner.links(phone, since).await?;
         self.leave(fault, links)
+    }
+
+    async fn original(&self, mail: MessageId) -> Result<Option<Original>, StoreError> {
+        let fault = self.enter(Verb::Original)?;
+        let found = self.inner.original(mail).await?;
+        self.leave(fault, found)
+    }
+
+    async fn tellings(
+        &self,
+        now: Timestamp,
+        quiet: SignedDuration,
+        longest: SignedDuration,
+    ) -> Result<Vec<Vec<Telling>>, StoreError> {
+        let fault = self.enter(Verb::Tellings)?;
+        let found = self.inner.tellings(now, quiet, longest).await?;
+        self.leave(fault, found)
+    }
+
+    fn next_telling(&self, quiet: SignedDuration, longest: SignedDuration) -> Option<Timestamp> {
+        self.inner.next_telling(quiet, longest)
+    }
+
+    async fn tell(
+        &self,
+        now: Timestamp,
+        tellings: Vec<Telling>,
+        mails: Vec<OutMail>,
+    ) -> Result<(), StoreError> {
+        let fault = self.enter(Verb::Tell)?;
+        self.inner.tell(now, tellings, mails).await?;
+        self.leave(fault, ())
     }
 
     async fn lease_mail(&self, now: Timestamp, max: usize) -> Result<Vec<QueuedMail>, StoreError> {

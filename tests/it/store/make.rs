@@ -38,6 +38,8 @@ pub fn message(n: u64) -> Message {
             subject: "On call".into(),
             report_to: Some("ann@example.com".into()),
             token: None,
+            dsn: Default::default(),
+            mail: None,
         },
         account: "ann@example.com".into(),
         reply_to: None,
@@ -80,6 +82,7 @@ pub fn part() -> Part {
 /// A message on its way in.
 pub fn new(message: Message, keys: &[Dedupe]) -> NewMessage {
     NewMessage {
+        original: None,
         message,
         dedupe: keys.to_vec(),
         watch: Watch::default(),
@@ -141,6 +144,7 @@ pub fn settlement(message: Message) -> Settlement {
         message,
         refund: vec![],
         mails: Vec::new(),
+        telling: None,
     }
 }
 

@@ -845,6 +845,7 @@ pub async fn settling_hands_in_mails_and_refunds(mut backend: impl Backend) {
     let mut failed = lease(&store, 0).await.remove(0);
     failed.state = State::Failed;
     let change = Settlement {
+        telling: None,
         message: failed,
         refund: vec![charge(2, 10)],
         mails: vec![mail(8), mail(9)],

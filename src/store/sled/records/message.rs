@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::original::{DsnRow, OfMailRow, dsn, dsn_row};
 use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
 use crate::sms::{Attributes, Class, Encoding, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, Message, Origin, Part, PartState, State, TokenId};
+use crate::store::{Attempt, Charge, Message, OfMail, Origin, Part, PartState, State, TokenId};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
 pub(super) const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
@@ -105,6 +106,12 @@ struct OriginRow<'a> {
     /// Not in older records, nor where no token pays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// Not in older records, nor where nothing is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dsn: Option<DsnRow<'a>>,
+    /// Not in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mail: Option<OfMailRow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -205,6 +212,8 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
             subject: text(&m.origin.subject),
             report_to: texts(&m.origin.report_to),
             token: m.origin.token.map(|id| id.to_string()),
+            dsn: dsn_row(&m.origin.dsn),
+            mail: m.origin.mail.map(OfMailRow::from),
         },
         account: text(&m.account),
         reply_to: texts(&m.reply_to),
@@ -272,6 +281,8 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
                         .ok_or_else(|| Damage::Bad("holds what is no name of a token".into()))?,
                 ),
             },
+            dsn: dsn(row.origin.dsn)?,
+            mail: row.origin.mail.map(OfMail::from),
         },
         account: row.account.into_owned(),
         reply_to: row.reply_to.map(Text::into_owned),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::original::{DsnRow, dsn, dsn_row};
 use super::{At, Damage, Id, Octets, Phone, Text, encode, parse, text, texts};
 use crate::store::Origin;
 use crate::store::phonebook::{Audit, Entry, Group, KeptMail, Listing, Member, Question};
@@ -174,6 +175,9 @@ struct KeptMailRow<'a> {
     private: bool,
     notes: Cow<'a, [String]>,
     fingerprint: Option<Octets<'a>>,
+    /// Not in older records, nor where nothing is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dsn: Option<DsnRow<'a>>,
 }
 
 /// The payload of a mail that waits.
@@ -195,6 +199,7 @@ pub fn encode_kept(mail: &KeptMail) -> Vec<u8> {
             .fingerprint
             .as_ref()
             .map(|print| Octets(Cow::Borrowed(print))),
+        dsn: dsn_row(&mail.origin.dsn),
     })
 }
 
@@ -210,6 +215,8 @@ pub fn decode_kept(payload: &[u8]) -> Result<KeptMail, Damage> {
             subject: row.subject.into_owned(),
             report_to: row.report_to.map(Text::into_owned),
             token: None,
+            dsn: dsn(row.dsn)?,
+            mail: None,
         },
         kept: row.kept.0,
         text: row.text.into_owned(),
@@ -263,6 +270,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mail::dsn::Dsn;
     use crate::sms::{MessageId, Number};
     use jiff::Timestamp;
 
@@ -300,6 +308,7 @@ mod tests {
                 origin: Origin {
                     queue_id: b.clone(), recipient: a.clone(), message_id: c.clone(),
                     subject: a.clone(), report_to: b.clone(), token: None,
+                    dsn: Dsn::default(), mail: None,
                 },
                 notes: names, fingerprint: (mails > 2).then_some(digest),
             };

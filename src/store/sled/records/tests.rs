@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
+use crate::mail::dsn::{self, Dsn, Notify, OriginalRecipient, Return};
 use crate::sms::{Attributes, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, Origin, Part, PartState, TokenId};
+use crate::store::{Attempt, Charge, OfMail, Origin, Part, PartState, TokenId};
 
 fn time() -> impl Strategy<Value = Timestamp> {
     let seconds = Timestamp::MIN.as_second()..Timestamp::MAX.as_second();
@@ -80,6 +81,34 @@ fn shifts() -> impl Strategy<Value = Shifts> {
     (language(), language()).prop_map(|(locking, single)| Shifts { locking, single })
 }
 
+/// What an envelope may ask.
+fn asked(bits: u32, text: &str) -> Dsn {
+    let bit = |n: u32| bits & (1 << n) != 0;
+    let notify = Notify {
+        success: bit(0),
+        failure: bit(1),
+        delay: bit(2),
+    };
+    let orcpt = OriginalRecipient {
+        kind: "rfc822".into(),
+        address: text.into(),
+    };
+    let ret = match bit(4) {
+        true => Return::Full,
+        false => Return::Headers,
+    };
+    Dsn {
+        mail: dsn::OfMail {
+            ret: bit(3).then_some(ret),
+            envid: bit(5).then(|| text.to_owned()),
+        },
+        recipient: dsn::OfRecipient {
+            notify: bit(6).then_some(notify),
+            orcpt: bit(7).then_some(orcpt),
+        },
+    }
+}
+
 fn message() -> impl Strategy<Value = Message> {
     let token = of(any::<[u8; 32]>().prop_map(|digest| TokenId::of(&digest)));
     let origin = (
@@ -89,9 +118,12 @@ fn message() -> impl Strategy<Value = Message> {
         string(),
         of(string()),
         token,
+        (any::<u32>(), of((id(), any::<u16>()))),
     )
         .prop_map(
-            |(queue_id, recipient, message_id, subject, report_to, token)| Origin {
+            |(queue_id, recipient, message_id, subject, report_to, token, (dsn, mail))| Origin {
+                dsn: asked(dsn, &recipient),
+                mail: mail.map(|(id, messages)| OfMail { id, messages }),
                 queue_id,
                 recipient,
                 message_id,
@@ -291,6 +323,17 @@ proptest! {
     }
 
     #[test]
+    fn what_reports_need_comes_back(
+        ids in (id(), id()), messages: u16, cause in string(), at in time(), whole: bool, bytes: Vec<u8>,
+    ) {
+        let mail = OfMail { id: ids.0, messages };
+        let telling = Telling { mail, cause, message: ids.1, at };
+        prop_assert_eq!(decode_telling(&encode_telling(&telling)), Ok(telling));
+        let original = Original { id: ids.0, until: at, whole, bytes };
+        prop_assert_eq!(decode_original(&encode_original(&original)), Ok(original));
+    }
+
+    #[test]
     fn what_points_to_messages_comes_back(
         id in id(), until in time(), part: usize, used: u32, ours in of(number()), phone in number(),
         a in string(), b in string(), c in of(string()),
@@ -342,6 +385,10 @@ fn records_of_before_are_read() {
         (None, Attributes::default(), Shifts::default())
     );
     assert_eq!((message.text.as_str(), message.flash), ("hello", true));
+    assert_eq!(
+        (message.origin.dsn, message.origin.mail),
+        (Dsn::default(), None)
+    );
     let inbound = br#"{"touched":"2026-11-20T10:00:00Z","id":"01900000-0000-7000-8000-000000000002",
         "gateway":"hall","at":"2026-11-20T10:00:00Z","dedupe":null,"raw":"AAEC","content":{"sms":{
         "from":{"number":"+15551234567"},"to":null,"text":"","binary":"/wAB","concat":null,"sent":null}},
