@@ -352,6 +352,7 @@ impl Parts {
             envelope_from: settings.envelope_from.clone(),
             admin: settings.admin.clone(),
             programs: Live::new(settings.programs.keys().cloned().collect()),
+            speech: Live::new(settings.speech.clone()),
         };
         let told = writer.programs.clone();
         let programs = Programs::new(settings.programs.clone(), world.clone());

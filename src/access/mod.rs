@@ -59,6 +59,8 @@ pub struct Policy {
     pub sender_ids: Vec<String>,
     /// Urgency.
     pub class: Class,
+    /// In which language we write to them, as `de`; `None`: as `mail.language` says.
+    pub language: Option<Arc<str>>,
 }
 
 /// When the sender hears of success.
@@ -87,6 +89,7 @@ impl Default for Policy {
             confirm: Confirm::Asked,
             sender_ids: Vec::new(),
             class: Class::Normal,
+            language: None,
         }
     }
 }

@@ -167,6 +167,7 @@ impl Reloader {
             ..new.inbound
         };
         self.told.set(told);
+        self.outbound.writer.speech.set(new.speech);
         self.accounts.set(new.accounts);
         self.injector.default.set(inbound.default.clone());
         self.inbound.settings.set(inbound);

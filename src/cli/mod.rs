@@ -18,6 +18,7 @@ pub mod reload;
 pub mod send;
 mod special;
 pub mod store;
+pub mod templates;
 pub mod token;
 pub mod users;
 
@@ -78,6 +79,8 @@ pub enum Command {
     Phone(phone::PhoneArgs),
     /// Look after the users
     Users(users::UsersArgs),
+    /// Print the texts of the mails and SMS that we write, to change them with mail.templates
+    Templates(templates::TemplatesArgs),
     /// Look after the store while no daemon runs
     Store(store::StoreArgs),
 }
@@ -188,6 +191,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Phonebook(args) => runtime.block_on(phonebook::run(path, &args, out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
         Command::Users(args) => runtime.block_on(users::run(path, &args, out)),
+        Command::Templates(args) => templates::run(&args, out),
         Command::Store(args) => runtime.block_on(store::run(path, &args, out)),
     }
 }

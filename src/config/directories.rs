@@ -25,7 +25,7 @@ const MAX_DIRECTORIES: usize = 8;
 
 /// Keys of `users` that a directory may have. `certificates` and `post` are the configuration's alone: nobody
 /// is looked up by the first, and the second is no person.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "email",
     "name",
     "aliases",
@@ -46,6 +46,7 @@ const KEYS: [&str; 20] = [
     "confirm",
     "sender_ids",
     "class",
+    "language",
 ];
 
 /// Where OpenLDAP's inetOrgPerson and Active Directory have it; `aliases` and `nickname` are nowhere by
@@ -84,7 +85,7 @@ impl Judge<'_> {
             self.errors.add(&all[MAX_DIRECTORIES].0, text);
             return Arc::default();
         }
-        let (reader, clock) = (reader(access, around), World::real().clock);
+        let (reader, clock) = (reader(access, around, &self.words), World::real().clock);
         let mut asked = Vec::new();
         for (at, settings) in all {
             match directory::open(&settings) {

@@ -17,10 +17,11 @@ use super::scalars::Judge;
 use crate::access::{self, Policy, User};
 use crate::directory::{Entry, Reader};
 use crate::mail::address;
+use crate::mail::words::Words;
 use crate::sms::Region;
 
-/// What only names a user: left out when it is wrong.
-const HARMLESS: [&str; 4] = ["name", "nickname", "mobile", "phone_alias"];
+/// What only names a user, or how to speak to them: left out when it is wrong.
+const HARMLESS: [&str; 5] = ["name", "nickname", "mobile", "phone_alias", "language"];
 
 /// What a user of a directory is judged by.
 struct Rules {
@@ -29,15 +30,21 @@ struct Rules {
     gateways: Vec<String>,
     defaults: Policy,
     domains: HashMap<String, Policy>,
+    words: Words,
 }
 
-pub(super) fn reader(access: &access::Settings, around: &Surroundings<'_>) -> Reader {
+pub(super) fn reader(
+    access: &access::Settings,
+    around: &Surroundings<'_>,
+    words: &Words,
+) -> Reader {
     let rules = Rules {
         addresses: around.addresses.clone(),
         region: around.region,
         gateways: around.gateways.to_vec(),
         defaults: access.defaults.clone(),
         domains: access.domains.clone(),
+        words: words.clone(),
     };
     Arc::new(move |entry: &Entry| rules.read(entry))
 }
@@ -88,6 +95,7 @@ impl Rules {
 
     fn judge(&self, raw: &raw::User) -> Result<User, String> {
         let mut judge = Judge::new("", Path::new("/"), &ThisMachine);
+        judge.words = self.words.clone();
         let at = At::root();
         let email = raw.email.as_deref().ok_or("it has no email")?;
         let email = judge.address(&at.key("email"), email).unwrap_or_default();
@@ -195,6 +203,7 @@ fn record(
             "credit" => user.credit = spelled()?,
             "confirm" => user.confirm = word()?,
             "class" => user.class = word()?,
+            "language" => user.language = word()?,
             _ => {}
         }
     }
@@ -249,6 +258,7 @@ mod tests {
             },
             region: region("US"),
             gateways: vec!["lab".into()],
+            words: Words::default(),
             defaults: Policy::default(),
             domains: HashMap::from([(
                 "example.org".to_owned(),

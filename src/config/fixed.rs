@@ -24,6 +24,7 @@ const LIVE: &[(&str, &[&str])] = &[
     ("phonebook", &[]),
     ("outgoing", &[]),
     ("incoming", &["join_wait"]),
+    ("mail", &["inject", "envelope_from", "from", "admin"]),
 ];
 
 /// By key, what its value is.

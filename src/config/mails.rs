@@ -1,23 +1,24 @@
 //! `mail` and `incoming`: the mails we write, and whom an SMS goes to.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::problems::At;
-use super::scalars::Judge;
+use super::scalars::{Judge, either};
 use super::{domains_of, raw};
 use crate::access::People;
 use crate::directory::Directories;
 use crate::gateway::Common;
 use crate::inbound::{self, OnConflict};
 use crate::mail::inject::{self, Target};
+use crate::mail::words::{self, Speech, Words};
 use crate::mail::{address, report::Letterhead};
 use crate::rules::IncomingRule;
 
 /// A question of more than three SMS is not read.
-const MAX_QUESTION: usize = 459;
-
-const CONFLICT: &str = "Several people wrote to you. Start your answer with #name#";
+const MAX_QUESTION: usize = words::MAX_PHONE;
 
 /// `mail`, judged.
 pub(super) struct Mails {
@@ -40,14 +41,6 @@ impl Judge<'_> {
         let raw = raw.unwrap_or(&none);
         let at = root.key("mail");
         let (domain, _) = domains_of(addresses);
-        match raw.language.as_deref() {
-            None | Some("en") => {}
-            Some(other) => self.wrong(
-                &at.key("language"),
-                other,
-                "is not in this version of sms-milter; write en",
-            ),
-        }
         let own = ("SMS".to_owned(), format!("{}@{domain}", addresses.account));
         let admin = match &raw.admin {
             Some(admin) => self.address(&at.key("admin"), admin),
@@ -75,6 +68,84 @@ impl Judge<'_> {
             },
             admin: admin.unwrap_or_else(|| format!("postmaster@{domain}")),
         }
+    }
+
+    /// `mail.language`: the words, in the language that most are written to in.
+    pub fn catalogue(&mut self, root: &At, raw: Option<&raw::Mail>) -> Words {
+        let at = root.key("mail");
+        if let Some(dir) = raw.and_then(|raw| raw.templates.as_deref()) {
+            self.templates(&at.key("templates"), dir);
+        }
+        let language = raw.and_then(|raw| raw.language.as_deref());
+        let spoken = language.and_then(|name| self.language(&at.key("language"), name));
+        let spoken = spoken.and_then(|name| self.words.speaking(&name));
+        spoken.unwrap_or_else(|| self.words.clone())
+    }
+
+    /// `mail.templates`: an admin's own texts.
+    fn templates(&mut self, at: &At, dir: &str) {
+        let dir = self.base.join(dir);
+        let files = match self.outside.texts(&dir) {
+            Ok(files) => files,
+            Err(error) => {
+                let text = format!(
+                    "cannot read {}: {error}; write a directory with files as de.ftl",
+                    dir.display()
+                );
+                return self.errors.add(at, text);
+            }
+        };
+        let file = |(path, source): (PathBuf, String)| words::File {
+            name: path.display().to_string(),
+            language: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            source,
+        };
+        match self.words.with(files.into_iter().map(file).collect()) {
+            Ok((words, said)) => {
+                self.words = words;
+                if said.is_empty() {
+                    let text = format!(
+                        "{} has no file as de.ftl: nothing is said otherwise",
+                        dir.display()
+                    );
+                    self.warnings.add(at, text);
+                }
+                for said in said {
+                    if let Some(rest) = said.rest {
+                        let words::Said {
+                            file, texts, of, ..
+                        } = said;
+                        let text = format!(
+                            "{file} has {texts} of {of} texts; the others are said in {rest}"
+                        );
+                        self.warnings.add(at, text);
+                    }
+                }
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    self.errors.add(at, mistake.to_string());
+                }
+            }
+        }
+    }
+
+    /// A language that there are texts in.
+    pub fn language(&mut self, at: &At, raw: &str) -> Option<Arc<str>> {
+        let spoken = self.words.speaking(raw);
+        if spoken.is_none() {
+            let known: Vec<_> = self.words.languages().collect();
+            let text = format!(
+                "is not a language that we have texts in; write {}",
+                either(&known)
+            );
+            self.wrong(at, raw, text);
+        }
+        spoken.map(|words| words.language().into())
     }
 
     fn target(&mut self, at: &At, raw: Option<&str>) -> Option<Target> {
@@ -117,6 +188,22 @@ impl Judge<'_> {
         }
     }
 
+    /// `gateways[].default`: by gateway, who gets what nobody else does.
+    pub fn gateway_defaults(
+        &mut self,
+        root: &At,
+        raw: Option<&Vec<raw::Gateway>>,
+    ) -> HashMap<String, String> {
+        let at = root.key("gateways");
+        let list = raw.map_or(&[][..], Vec::as_slice).iter().enumerate();
+        let default = |(i, raw): (usize, &raw::Gateway)| {
+            let address = raw.default.as_deref()?;
+            let address = self.address(&at.index(i).key("default"), address)?;
+            Some((raw.id.clone()?, address))
+        };
+        list.filter_map(default).collect()
+    }
+
     /// `incoming`.
     pub fn incoming(
         &mut self,
@@ -143,10 +230,8 @@ impl Judge<'_> {
             ("last", OnConflict::Last),
             ("all", OnConflict::All),
         ];
-        let text = raw
-            .conflict_text
-            .clone()
-            .unwrap_or_else(|| CONFLICT.to_owned());
+        let text = raw.conflict_text.clone();
+        let text = text.unwrap_or_else(|| self.words.say("conflict-question", &[]));
         if text.trim().is_empty() || text.chars().count() > MAX_QUESTION {
             let write =
                 format!("is not a question for a phone; write 1 to {MAX_QUESTION} characters");
@@ -214,10 +299,11 @@ impl Mails {
 }
 
 /// What of a gateway the way in needs.
-fn line(common: &Common) -> (String, inbound::Line) {
+fn line(common: &Common, defaults: &HashMap<String, String>) -> (String, inbound::Line) {
     let line = inbound::Line {
         number: common.number.clone(),
         from: common.from.clone(),
+        default: defaults.get(&common.id).cloned(),
     };
     (common.id.clone(), line)
 }
@@ -225,10 +311,12 @@ fn line(common: &Common) -> (String, inbound::Line) {
 /// The way in, with what it takes from other sections.
 pub(super) fn inbound<'a>(
     own: Incoming,
+    defaults: &HashMap<String, String>,
     mails: &Mails,
     addresses: &address::Settings,
     people: &Arc<People>,
     directories: &Arc<Directories>,
+    speech: &Speech,
     gateways: impl Iterator<Item = &'a Common>,
 ) -> inbound::Settings {
     inbound::Settings {
@@ -249,7 +337,8 @@ pub(super) fn inbound<'a>(
             .collect(),
         people: Arc::clone(people),
         directories: Arc::clone(directories),
-        gateways: gateways.map(line).collect(),
+        gateways: gateways.map(|common| line(common, defaults)).collect(),
+        speech: speech.clone(),
         hostname: mails.letterhead.hostname.clone(),
         admin: mails.admin.clone(),
         mail_from: mails.letterhead.from.1.clone(),

@@ -44,7 +44,7 @@ use self::scalars::Judge;
 use crate::access::{self, Access, Network, destinations::Destinations};
 use crate::directory::Directories;
 use crate::gateway::Common;
-use crate::mail::{address, inject, report::Letterhead, text};
+use crate::mail::{address, inject, report::Letterhead, text, words::Speech};
 use crate::outbound::plan::{Overflow, Planner};
 use crate::outbound::settle;
 use crate::outbound::spend::Limits;
@@ -102,6 +102,8 @@ pub struct Settings {
     pub envelope_from: String,
     /// Who hears what nobody else is to be told.
     pub admin: String,
+    /// In which words who is written to.
+    pub speech: Speech,
     /// The store.
     pub store: store::sled::Settings,
     /// HTTP.
@@ -205,6 +207,8 @@ impl Settings {
             limits: self.limits.clone(),
             expire: self.queue.expire.unsigned_abs(),
             phonebook_wait: self.phonebook_wait,
+            reply_window: jiff::SignedDuration::try_from(self.inbound.reply_window)
+                .unwrap_or(jiff::SignedDuration::MAX),
         }
     }
 
@@ -277,6 +281,7 @@ impl Judge<'_> {
         let root = At::root();
         let hostname = self.hostname(&root, raw.hostname.as_deref());
         let addresses = self.addresses(&root, raw.addresses.as_ref());
+        self.words = self.catalogue(&root, raw.mail.as_ref());
         let (_, region) = domains_of(&addresses);
         let regions = addresses
             .domains
@@ -309,15 +314,19 @@ impl Judge<'_> {
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
         let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids);
+        let speech = Speech::new(self.words.clone(), &people.access);
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming);
         let common = gateways.iter().map(Gateway::common);
+        let defaults = self.gateway_defaults(&root, raw.gateways.as_ref());
         let inbound = mails::inbound(
             incoming,
+            &defaults,
             &mails,
             &addresses,
             &people.access.users,
             &directories,
+            &speech,
             common,
         );
         let milter = self.milter(&root, raw.milter.as_ref());
@@ -337,6 +346,7 @@ impl Judge<'_> {
             letterhead: mails.letterhead,
             envelope_from: mails.envelope_from,
             admin: mails.admin,
+            speech,
             warnings: Vec::new(),
             file: None,
             users_csv: raw.users_csv.as_ref().map(|name| self.base.join(&name.0)),

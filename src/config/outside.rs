@@ -5,7 +5,7 @@
 use std::io;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::gateway::http::MAX_PEM;
 
@@ -25,6 +25,27 @@ pub trait Outside {
 
     /// The octets of a table, and what errors call it.
     fn table(&self, path: &Path) -> io::Result<(Vec<u8>, String)>;
+
+    /// The files `LANG.ftl` of a directory of texts, by their paths; others are none of ours.
+    fn texts(&self, dir: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "ftl") {
+                continue;
+            }
+            if files.len() >= MAX_TEXTS {
+                let error = format!("it has more than {MAX_TEXTS} files");
+                return Err(io::Error::other(error));
+            }
+            let text = read(&path, MAX_TEXT).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
+            files.push((path, text));
+        }
+        files.sort();
+        Ok(files)
+    }
 
     /// The permission bits of a file.
     fn mode(&self, path: &Path) -> io::Result<u32>;
@@ -46,6 +67,12 @@ fn read(path: &Path, most: u64) -> io::Result<String> {
     }
     Ok(text)
 }
+
+/// Languages and regions of an admin's own texts.
+const MAX_TEXTS: usize = 100;
+
+/// All texts of a language are a tenth of it.
+const MAX_TEXT: u64 = 256 * 1024;
 
 /// This machine.
 pub struct ThisMachine;

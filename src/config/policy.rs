@@ -69,6 +69,9 @@ impl Judge<'_> {
         if raw.class.is_some() {
             policy.class = self.class(&at.key("class"), raw.class.as_deref(), base.class);
         }
+        if let Some(language) = &raw.language {
+            policy.language = self.language(&at.key("language"), language);
+        }
         policy
     }
 

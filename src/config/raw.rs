@@ -300,7 +300,7 @@ shape! { /// `access`
 shape! { /// `access.defaults`, `access.domains.*`
     Policy {
         send: Several, allow: Several, deny: Several, monthly_limit: u32, credit: Spelled,
-        max_segments: u8, confirm: String, sender_ids: Several, class: String,
+        max_segments: u8, confirm: String, sender_ids: Several, class: String, language: String,
     }
 }
 shape! { /// `access.resubmission`
@@ -315,7 +315,7 @@ shape! { /// `users[]`
         nickname: Spelled, mobile: Spelled, phone_alias: Spelled, gateway: String, expires: Spelled,
         active: bool, password_hash: String, post: Post, send: Several, allow: Several, deny: Several,
         monthly_limit: u32, credit: Spelled, max_segments: u8, confirm: String, sender_ids: Several,
-        class: String,
+        class: String, language: String,
     }
 }
 shape! { /// `users_ldap`, `users_ldap[]`
@@ -359,7 +359,7 @@ shape! { /// `limits.run`
 }
 shape! { /// `gateways[]`, the keys of all types together: which may stand where is judged later
     Gateway {
-        id: String, r#type: String, active: bool, number: Spelled, from: String, reply: bool,
+        id: String, r#type: String, active: bool, number: Spelled, from: String, reply: bool, default: String,
         rates: BTreeMap<String, f64>, throughput: f64, concat: String, on_unknown: String,
         unknown_wait: Spelled, window: usize,
         device: String, baud: u32, pin: Secret, smsc: Spelled, storage: String, init: Several,
@@ -450,7 +450,7 @@ shape! { /// `incoming.rules[]`
     }
 }
 shape! { /// `mail`
-    Mail { inject: String, envelope_from: String, from: String, admin: String, language: String }
+    Mail { inject: String, envelope_from: String, from: String, admin: String, language: String, templates: String }
 }
 shape! { /// `web`
     Web { listen: String, public_url: String, trusted_proxies: Several, compat: Several, admins: BTreeMap<String, String> }

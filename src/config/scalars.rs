@@ -11,6 +11,7 @@ use regex::Regex;
 use super::outside::Outside;
 use super::problems::{At, Errors};
 use super::raw::{self, Spelled};
+use crate::mail::words::Words;
 use crate::rules;
 use crate::secret::Secret;
 use crate::sms::number::NumberError;
@@ -39,6 +40,8 @@ pub(super) struct Judge<'a> {
     pub literal_secret: bool,
     /// `web.public_url`, once it was judged.
     pub public_url: Option<String>,
+    /// What can be said, once `mail` was judged, in `mail.language`.
+    pub words: Words,
 }
 
 impl<'a> Judge<'a> {
@@ -51,6 +54,7 @@ impl<'a> Judge<'a> {
             base,
             literal_secret: false,
             public_url: None,
+            words: Words::default(),
         }
     }
 

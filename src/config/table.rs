@@ -36,7 +36,7 @@ const LISTS: [&str; 6] = [
 ];
 
 /// The keys that have a column, and other words for them: small letters and digits.
-const COLUMNS: [(&str, &[&str]); 22] = [
+const COLUMNS: [(&str, &[&str]); 23] = [
     (
         "email",
         &[
@@ -149,6 +149,10 @@ const COLUMNS: [(&str, &[&str]); 22] = [
     ("confirm", &["confirmation", "confirmations"]),
     ("sender_ids", &["senderid", "sender", "senders"]),
     ("class", &["urgency"]),
+    (
+        "language",
+        &["lang", "locale", "preferredlanguage", "sprache"],
+    ),
     // Known only to be refused in other words.
     (
         "password",
@@ -465,6 +469,7 @@ impl Judge<'_> {
             "confirm" => user.confirm = text(),
             "sender_ids" => user.sender_ids = names(),
             "class" => user.class = text(),
+            "language" => user.language = text(),
             _ => {}
         }
     }

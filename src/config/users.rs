@@ -341,6 +341,7 @@ fn policy_keys(raw: &raw::User) -> raw::Policy {
         confirm: raw.confirm.clone(),
         sender_ids: raw.sender_ids.clone(),
         class: raw.class.clone(),
+        language: raw.language.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn waits_for(message: &Message, gateways: &[Value]) -> Option<String>
         only: &message.gateways,
         in_order: message.in_order,
         avoided: &message.avoided,
-        conversation: None,
+        ..Wish::default()
     };
     said(&wish, gateways)
 }
@@ -98,7 +98,7 @@ mod tests {
                 only,
                 in_order: false,
                 avoided,
-                conversation: None,
+                ..Wish::default()
             };
             assert_eq!(said(&wish, gateways).as_deref(), expected);
         };

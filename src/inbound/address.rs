@@ -142,28 +142,39 @@ pub fn decide(question: &Question, settings: &Settings, known: Known<'_>) -> Dec
             return decision;
         }
     }
-    by_rule(question, settings).unwrap_or_else(|| by_default(question.text, settings))
+    by_rule(question, settings, known).unwrap_or_else(|| by_default(question, settings, known))
 }
 
-/// The default recipient's, or nobody's.
-pub fn by_default(text: &str, settings: &Settings) -> Decision {
-    match &settings.default {
-        Some(address) => to(vec![address.clone()], text, Why::Default),
+/// The default recipient's, of the gateway or of all; or nobody's.
+pub fn by_default(question: &Question, settings: &Settings, known: Known<'_>) -> Decision {
+    let line = settings.gateways.get(question.gateway);
+    let own = line.and_then(|line| line.default.as_ref());
+    match own.or(settings.default.as_ref()) {
+        Some(address) => to(question, std::slice::from_ref(address), Why::Default, known),
         None => Decision::Undeliverable,
     }
 }
 
-fn to(addresses: Vec<String>, text: &str, why: Why) -> Decision {
-    let recipients = addresses.into_iter().map(|address| Recipient {
-        address,
-        link: None,
-    });
+fn to(question: &Question, addresses: &[String], why: Why, known: Known<'_>) -> Decision {
     Decision::To(Addressed {
-        recipients: recipients.collect(),
-        text: text.to_owned(),
+        recipients: recipients(question, addresses, known),
+        text: question.text.to_owned(),
         bare: false,
         why,
     })
+}
+
+/// Each with the last mail that they themselves wrote to the phone.
+fn recipients(question: &Question, addresses: &[String], known: Known<'_>) -> Vec<Recipient> {
+    let wrote = |address: &str| {
+        let same = |link: &&Link| known.is_same(&link.sender, address);
+        question.links.iter().find(same).cloned()
+    };
+    let recipient = |address: &String| Recipient {
+        address: address.clone(),
+        link: wrote(address),
+    };
+    addresses.iter().map(recipient).collect()
 }
 
 fn explicit(
@@ -173,17 +184,9 @@ fn explicit(
     why: Why,
     known: Known<'_>,
 ) -> Decision {
-    let conversation = |address: &str| {
-        let same = |link: &&Link| known.is_same(&link.sender, address);
-        question.links.iter().find(same).cloned()
-    };
-    let recipients = addresses.into_iter().map(|address| Recipient {
-        link: conversation(&address),
-        address,
-    });
     let bare = rest.trim().is_empty();
     Decision::To(Addressed {
-        recipients: recipients.collect(),
+        recipients: recipients(question, &addresses, known),
         // A phone that sent a name and nothing else said something all the same.
         text: if bare { question.text.to_owned() } else { rest },
         bare,
@@ -304,10 +307,10 @@ fn nickname<'a, 'b>(
         return None;
     }
     let text = text.trim();
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    let word = text[..end].trim_end_matches([':', ',']);
+    let ends = |c: char| c.is_whitespace() || matches!(c, ':' | ',');
+    let (word, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
     let person = person_called(word, settings, known)?;
-    Some((person, text[end..].trim_start()))
+    Some((person, rest.trim_start_matches(ends)))
 }
 
 /// Whoever wrote to this phone from this number; if nobody did, from any of our numbers.
@@ -355,7 +358,7 @@ fn history(question: &Question, settings: &Settings, known: Known<'_>) -> Option
     }
 }
 
-fn by_rule(question: &Question, settings: &Settings) -> Option<Decision> {
+fn by_rule(question: &Question, settings: &Settings, known: Known<'_>) -> Option<Decision> {
     let from = question.from.to_string();
     let facts = Facts {
         from: &from,
@@ -367,7 +370,7 @@ fn by_rule(question: &Question, settings: &Settings) -> Option<Decision> {
     let rule = settings.rules.iter().find(|rule| rule.when.holds(&facts))?;
     Some(match &rule.action {
         Delivery::Drop => Decision::Drop,
-        Delivery::Deliver(addresses) => to(addresses.clone(), question.text, Why::Rule),
+        Delivery::Deliver(addresses) => to(question, addresses, Why::Rule, known),
     })
 }
 
@@ -497,6 +500,9 @@ mod tests {
         check("Ann: hi", "nickname ann.smith@example.com hi");
         check(" ann, hi", "nickname ann.smith@example.com hi");
         check("ann", "nickname ann.smith@example.com ann");
+        check("ANN:hi, you", "nickname ann.smith@example.com hi, you");
+        check("ann , hi", "nickname ann.smith@example.com hi");
+        check("ann.hi", "default reception@example.com ann.hi");
         check("anna hi", "default reception@example.com anna hi");
         check("hi ann", "default reception@example.com hi ann");
         let mut whole = settings();
@@ -602,8 +608,41 @@ mod tests {
             said("no alarm", &settings),
             "default reception@example.com no alarm"
         );
+        let line = settings.gateways.get_mut("hall").expect("a gateway");
+        line.default = Some("hall@example.com".to_owned());
+        assert_eq!(
+            said("no alarm", &settings),
+            "default hall@example.com no alarm"
+        );
         settings.default = None;
+        assert_eq!(
+            said("no alarm", &settings),
+            "default hall@example.com no alarm"
+        );
+        settings.gateways.clear();
         assert_eq!(said("no alarm", &settings), "nobody");
+        // Who is told by a rule or by default, and wrote to the phone, has it in the same thread.
+        let links = [
+            link(OURS, "bob@example.com", "m2", 20),
+            link(OURS, "oncall@example.com", "m1", 10),
+        ];
+        settings.on_conflict = OnConflict::Ask;
+        let from = Party::Number(number(PHONE));
+        let question = Question {
+            from: &from,
+            gateway: "hall",
+            ours: None,
+            text: "alarm",
+            links: &links,
+        };
+        let found = Found::default();
+        let known = Known::new(&settings.people, &found);
+        let ruled = by_rule(&question, &settings, known).expect("a rule");
+        assert_eq!(shown(ruled), "rule oncall@example.com<m1> alarm");
+        settings.default = Some("bob@example.com".to_owned());
+        let known = Known::new(&settings.people, &found);
+        let default = by_default(&question, &settings, known);
+        assert_eq!(shown(default), "default bob@example.com<m2> alarm");
     }
 
     proptest! {

@@ -20,6 +20,7 @@ use super::{Inbound, Settings, shown};
 use crate::access::User;
 use crate::access::found::{Found, Known};
 use crate::mail::compose;
+use crate::mail::thread::Thread;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
 use crate::store::guard::Watch;
 use crate::store::{
@@ -279,7 +280,7 @@ impl Inbound {
         let judge = |found: &Arc<Found>| {
             let known = Known::new(&settings.people, found);
             let decision = if unanswered {
-                address::by_default(&whole.text, &settings)
+                address::by_default(&question(&settings, whole, links), &settings, known)
             } else {
                 decide(&settings, desk, whole, links, known)
             };
@@ -365,11 +366,9 @@ impl Inbound {
             },
             Decision::Drop => plan.why = "dropped",
             Decision::Undeliverable => {
-                let text = format!(
-                    "[Nobody gets this SMS: it names no user, answers no mail, and \
-                     incoming.default is not set.]\n\n{}",
-                    whole.text
-                );
+                let settings = self.settings();
+                let said = settings.speech.house().say("sms-undeliverable", &[]);
+                let text = format!("{said}\n\n{}", whole.text);
                 let admin = Recipient {
                     address: self.settings().admin.clone(),
                     link: None,
@@ -414,6 +413,15 @@ impl Inbound {
             .map(|id| compose::message_id(id, &settings.hostname));
         let follows = format!("SMS from {}", whole.from);
         let link = recipient.link.as_ref();
+        let answered = link.and_then(|link| link.message_id.as_deref());
+        let mut thread = link.map_or_else(Thread::default, |link| link.thread.clone());
+        if answered.is_none() && thread.references.is_empty() {
+            let (from, to) = (&whole.from, &recipient.address);
+            thread = Thread::begun(from, to, &settings.hostname, whole.sent);
+        }
+        if followed.is_some() {
+            thread = thread.after(answered);
+        }
         let shown = shown::shown(whole);
         let mail = compose::Sms {
             id: whole.id,
@@ -432,9 +440,8 @@ impl Inbound {
                 Some(link) => Some(&link.subject),
                 None => followed.as_ref().map(|_| follows.as_str()),
             },
-            answers: followed
-                .as_deref()
-                .or(link.and_then(|link| link.message_id.as_deref())),
+            answers: followed.as_deref().or(answered),
+            thread: &thread,
         };
         self.out_mail(whole.id, &recipient.address, compose::sms(&mail))
     }
@@ -449,18 +456,21 @@ impl Inbound {
         raw: &[u8],
     ) -> OutMail {
         let settings = &self.settings();
-        let text = format!(
-            "What the gateway {gateway} received at {at} could not be read: {reason}\n\n\
-             It is kept as {about}, octet for octet:\n\n{}\n\n\
-             `sms-milter pdu decode` says more of a modem's.",
-            desk::dump(raw)
-        );
+        let words = settings.speech.to(&settings.admin);
+        let args = [
+            ("gateway", gateway.into()),
+            ("at", words.time(at).into()),
+            ("reason", reason.into()),
+            ("id", about.to_string().into()),
+            ("dump", desk::dump(raw).into()),
+        ];
+        let text = words.say("sms-unreadable", &args);
         let note = compose::Note {
             id: about,
             hostname: &settings.hostname,
             from: &settings.mail_from,
             to: &settings.admin,
-            subject: &format!("Unreadable SMS from {gateway}"),
+            subject: &words.say("sms-unreadable.subject", &args[..1]),
             text: &text,
             at: now,
             original: None,
@@ -545,6 +555,18 @@ impl Inbound {
     }
 }
 
+fn question<'a>(settings: &'a Settings, whole: &'a Whole, links: &'a [Link]) -> Question<'a> {
+    let line = settings.gateways.get(&whole.gateway);
+    let own = line.and_then(|line| line.number.as_ref());
+    Question {
+        from: &whole.from,
+        gateway: &whole.gateway,
+        ours: whole.to.as_ref().or(own),
+        text: &whole.text,
+        links,
+    }
+}
+
 /// Whose a text is, by all that is known.
 fn decide(
     settings: &Settings,
@@ -553,18 +575,7 @@ fn decide(
     links: &[Link],
     known: Known<'_>,
 ) -> Decision {
-    let own = settings
-        .gateways
-        .get(&whole.gateway)
-        .and_then(|line| line.number.as_ref());
-    let question = Question {
-        from: &whole.from,
-        gateway: &whole.gateway,
-        ours: whole.to.as_ref().or(own),
-        text: &whole.text,
-        links,
-    };
-    let decision = address::decide(&question, settings, known);
+    let decision = address::decide(&question(settings, whole, links), settings, known);
     let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
     // A late part goes where the beginning of its text went, unless it names someone itself.
     match whole.follows.and_then(|first| desk.followed.get(&first)) {

@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use crate::access::People;
 use crate::directory::Directories;
 use crate::live::Live;
+use crate::mail::words::Speech;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
 use crate::store::Store;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub directories: Arc<Directories>,
     /// Our gateways by id.
     pub gateways: HashMap<String, Line>,
+    /// In which words whom is written to.
+    pub speech: Speech,
     /// This machine, in Message-IDs.
     pub hostname: String,
     /// Who hears of what went wrong.
@@ -89,6 +92,8 @@ pub struct Line {
     pub number: Option<Number>,
     /// From of the mails its SMS become, `sms:%s@example.com`.
     pub from: Option<String>,
+    /// Who gets what of its SMS nobody else does; else [`Settings::default`] does.
+    pub default: Option<String>,
 }
 
 /// The path. See the module's contract.
@@ -133,6 +138,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::access::{Policy, User};
+    use crate::mail::thread::Thread;
     use crate::sms::MessageId;
     use crate::store::Link;
 
@@ -151,6 +157,8 @@ pub(crate) mod tests {
             sender: sender.to_owned(),
             message_id: Some(message_id.to_owned()),
             subject: "Lunch".to_owned(),
+            gateway: None,
+            thread: Thread::default(),
             at: Timestamp::from_second(at).expect("time"),
         }
     }
@@ -164,7 +172,7 @@ pub(crate) mod tests {
         let domain = |mail: &str| (mail.to_owned(), format!("sms.{mail}"));
         let line = Line {
             number: Some(number("+15550002222")),
-            from: None,
+            ..Line::default()
         };
         Settings {
             email_tags: true,
@@ -184,6 +192,7 @@ pub(crate) mod tests {
             ])),
             directories: Arc::default(),
             gateways: HashMap::from([("hall".to_owned(), line)]),
+            speech: Speech::default(),
             hostname: "mail.example.com".to_owned(),
             admin: "postmaster@example.com".to_owned(),
             mail_from: "sms@example.com".to_owned(),

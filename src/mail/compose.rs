@@ -7,13 +7,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
+use super::thread::{Thread, base_subject, is_message_id};
 use super::{LOOP_HEADER, printable};
 use crate::sms::clean::is_harmful;
 use crate::sms::{MessageId, Party};
@@ -33,8 +35,11 @@ const MAX_SUBJECT: usize = 200;
 /// Longer names and gateway ids are cut.
 const MAX_NAME: usize = 64;
 
-/// A longer Message-ID does not fit a line of 998 octets (RFC 5322 §2.1.1) with room to spare.
-const MAX_MESSAGE_ID: usize = 250;
+/// A service centre whose clock is that much ahead of ours is wrong; its mail would stay on top.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// No service centre keeps an SMS longer: 63 weeks (TS 23.040 §9.2.3.12.1).
+const MAX_BEHIND: SignedDuration = SignedDuration::from_hours(63 * 7 * 24);
 
 /// A mail that is sent on inside another is not longer than this; ours never are.
 const MAX_ORIGINAL: usize = 1 << 20;
@@ -92,6 +97,8 @@ pub struct Sms<'a> {
     pub subject: Option<&'a str>,
     /// The Message-ID of the mail it answers or follows, without `<>`.
     pub answers: Option<&'a str>,
+    /// The conversation of that mail; without one, that of the phone and the recipient.
+    pub thread: &'a Thread,
 }
 
 /// The Message-ID of the mail that an SMS becomes, without `<>`.
@@ -103,19 +110,32 @@ pub fn message_id(id: MessageId, hostname: &str) -> String {
 pub fn sms(sms: &Sms) -> Vec<u8> {
     let (name, address) = sender(sms);
     let who = line(&sms.from.to_string(), MAX_NAME);
-    let subject = match sms.subject.map(|s| line(s, MAX_SUBJECT)) {
-        Some(subject) if starts_with_re(&subject) => subject,
-        Some(subject) if !subject.is_empty() => format!("Re: {subject}"),
+    let subject = sms.subject.map(|s| line(s, MAX_SUBJECT));
+    let subject = match subject.as_deref().map(base_subject) {
+        Some(base) if !base.is_empty() => format!("Re: {base}"),
         _ => format!("SMS from {who}"),
     };
+    let id = message_id(sms.id, sms.hostname);
+    let date = date(sms.sent, sms.id);
+    let topic = base_subject(&subject).to_owned();
     let mut mail = MessageBuilder::new()
         .from(Address::new_address(Some(name), address))
         .to(Address::new_address(None::<&str>, sms.to))
         .subject(subject)
-        .date(sms.sent.as_second())
-        .message_id(message_id(sms.id, sms.hostname));
-    if let Some(answered) = sms.answers.filter(|id| is_message_id(id)) {
-        mail = mail.in_reply_to(answered).references(answered);
+        .date(date.as_second())
+        .message_id(id.as_str());
+    let answered = sms.answers.filter(|id| is_message_id(id));
+    if let Some(answered) = answered {
+        mail = mail.in_reply_to(answered);
+    }
+    let thread = sms.thread.after(answered);
+    if !thread.references.is_empty() {
+        mail = mail.references(&thread.references[..]);
+    }
+    if let Some(index) = thread.answer_index(&id, date) {
+        mail = mail
+            .header("Thread-Topic", Text::new(topic))
+            .header("Thread-Index", plain(index));
     }
     let (have, of) = sms.parts;
     let parts = if have == of {
@@ -126,7 +146,8 @@ pub fn sms(sms: &Sms) -> Vec<u8> {
     let mut mail = automatic(mail, "auto-generated", sms.hostname)
         .header("X-SMS-Number", plain(phone_part(&who)))
         .header("X-SMS-Gateway", plain(phone_part(sms.gateway)))
-        .header("X-SMS-Parts", plain(parts));
+        .header("X-SMS-Parts", plain(parts))
+        .header("X-SMS-Time", plain(sms.sent.to_string()));
     for (name, value) in sms.extra.fields {
         mail = mail.header(*name, plain(line(value, MAX_FIELD)));
     }
@@ -272,10 +293,17 @@ fn quoted(address: &str) -> String {
     format!("\"{escaped}\"@{domain}")
 }
 
-fn starts_with_re(subject: &str) -> bool {
-    subject
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case("re:"))
+/// The service centre's time, unless its clock is out of order; then ours, which the id has.
+fn date(sent: Timestamp, id: MessageId) -> Timestamp {
+    let received = i64::try_from(id.unix_millis()).unwrap_or(i64::MAX);
+    let Ok(received) = Timestamp::from_millisecond(received) else {
+        return sent;
+    };
+    let behind = received.duration_since(sent);
+    match (-MAX_AHEAD..=MAX_BEHIND).contains(&behind) {
+        true => sent,
+        false => received,
+    }
 }
 
 /// A text as one line of a header: what does harm is a blank, runs of blanks are one.
@@ -313,12 +341,6 @@ fn plain<'a>(value: impl Into<std::borrow::Cow<'a, str>>) -> Raw<'a> {
     Raw::new(value)
 }
 
-/// A Message-ID that may stand in a header: one atom of printable ASCII.
-fn is_message_id(id: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_graphic() && !b"<>".contains(&b);
-    (1..=MAX_MESSAGE_ID).contains(&id.len()) && id.bytes().all(fits)
-}
-
 /// A text as a body: every line ends CRLF, and a control becomes a mark that shows.
 fn body(text: &str) -> String {
     let mut lines = String::with_capacity(text.len() + 16);
@@ -347,7 +369,10 @@ mod tests {
     use crate::sms::Number;
 
     fn id(n: u8) -> MessageId {
-        MessageId::from_bytes([n; 16])
+        MessageId::new(
+            u64::try_from(at().as_millisecond()).expect("a time"),
+            [n; 10],
+        )
     }
 
     fn number(text: &str) -> Number {
@@ -378,18 +403,30 @@ mod tests {
             extra: Extra::default(),
             subject: None,
             answers: None,
+            thread: &ALONE,
         }
     }
+
+    static ALONE: Thread = Thread {
+        references: Vec::new(),
+        index: None,
+    };
 
     #[test]
     fn a_mail() {
         let from = phone();
+        let thread = Thread {
+            references: vec!["m0@example.com".to_owned()],
+            index: Thread::begun(&from, "", "", at()).index,
+        };
         let mail = sms(&Sms {
             name: Some("Ann Smith"),
             subject: Some("Lunch"),
             answers: Some("m1@example.com"),
+            thread: &thread,
             ..example(&from, "yes\n.\nplease")
         });
+        let index = thread.answer_index(&message_id(id(1), "mail.example.com"), at());
         let expected = format!(
             "From: \"Ann Smith (+15551234567)\" <+15551234567@sms.example.com>\r\n\
              To: <ann@example.com>\r\n\
@@ -397,18 +434,22 @@ mod tests {
              Date: Fri, 20 Nov 2026 10:00:00 +0000\r\n\
              Message-ID: <in.{}@mail.example.com>\r\n\
              In-Reply-To: <m1@example.com>\r\n\
-             References: <m1@example.com>\r\n\
+             References: <m0@example.com> <m1@example.com>\r\n\
+             Thread-Topic: Lunch\r\n\
+             Thread-Index: {}\r\n\
              Auto-Submitted: auto-generated\r\n\
              X-Auto-Response-Suppress: All\r\n\
              X-SMS-Milter: mail.example.com\r\n\
              X-SMS-Number: +15551234567\r\n\
              X-SMS-Gateway: hall\r\n\
              X-SMS-Parts: 1\r\n\
+             X-SMS-Time: 2026-11-20T10:00:00Z\r\n\
              MIME-Version: 1.0\r\n\
              Content-Type: text/plain; charset=\"utf-8\"\r\n\
              Content-Transfer-Encoding: 7bit\r\n\r\n\
              yes\r\n.\r\nplease\r\n",
-            id(1)
+            id(1),
+            index.expect("an index"),
         );
         assert_eq!(String::from_utf8(mail).expect("text"), expected);
     }
@@ -528,10 +569,37 @@ mod tests {
             ..example(&phone, "")
         };
         let from = "\"+15551234567\" <+15551234567@sms.example.com>";
-        check(&subject("RE: Lunch"), from, "RE: Lunch");
+        check(&subject("RE: Lunch"), from, "Re: Lunch");
+        check(&subject("AW: Re: Lunch"), from, "Re: Lunch");
+        check(&subject("Re:"), from, "SMS from +15551234567");
         check(&subject("Mittag\u{fc}"), from, "Re: Mittag\u{fc}");
         check(&subject("a\r\nBcc: x@y\u{2028}z"), from, "Re: a Bcc: x@y z");
         check(&subject(" \n"), from, "SMS from +15551234567");
+    }
+
+    #[test]
+    fn a_clock_that_is_out_of_order_is_not_believed() {
+        let ours = "Fri, 20 Nov 2026 10:00:00 +0000";
+        for (sent, date) in [
+            ("2026-11-20T09:00:00Z", "Fri, 20 Nov 2026 09:00:00 +0000"),
+            ("2026-11-20T10:05:00Z", "Fri, 20 Nov 2026 10:05:00 +0000"),
+            ("2026-11-20T10:05:01Z", ours),
+            ("2099-01-01T00:00:00Z", ours),
+            ("2025-12-01T00:00:00Z", "Mon, 1 Dec 2025 00:00:00 +0000"),
+            ("2000-01-01T00:00:00Z", ours),
+        ] {
+            let from = phone();
+            let mail = sms(&Sms {
+                sent: sent.parse().expect("time"),
+                ..example(&from, "x")
+            });
+            let mail = String::from_utf8(mail).expect("text");
+            assert!(mail.contains(&format!("\r\nDate: {date}\r\n")), "{mail}");
+            assert!(
+                mail.contains(&format!("\r\nX-SMS-Time: {sent}\r\n")),
+                "{mail}"
+            );
+        }
     }
 
     #[test]
@@ -575,7 +643,7 @@ mod tests {
         assert_eq!(String::from_utf8(mail).expect("text"), expected);
     }
 
-    const FIELDS: [&str; 16] = [
+    const FIELDS: [&str; 19] = [
         "From",
         "To",
         "Subject",
@@ -583,12 +651,15 @@ mod tests {
         "Message-ID",
         "In-Reply-To",
         "References",
+        "Thread-Topic",
+        "Thread-Index",
         "Auto-Submitted",
         "X-Auto-Response-Suppress",
         "X-SMS-Milter",
         "X-SMS-Number",
         "X-SMS-Gateway",
         "X-SMS-Parts",
+        "X-SMS-Time",
         "MIME-Version",
         "Content-Type",
         "Content-Transfer-Encoding",
@@ -608,15 +679,21 @@ mod tests {
         #[test]
         fn nothing_changes_the_header_and_the_body_comes_back(
             text in nasty(), subject in nasty(), sender in nasty(), name in nasty(),
-            gateway in nasty(), answers in nasty(),
+            gateway in nasty(), answers in nasty(), chain in prop::collection::vec(nasty(), 0..30),
+            begun: bool,
         ) {
             let from = Party::Name(sender);
             let answered = is_message_id(&answers);
+            let mut thread = Thread::of_mail(&chain, None, None);
+            if begun {
+                thread = Thread::begun(&from, "ann@example.com", "mail.example.com", at());
+            }
             let mail = sms(&Sms {
                 name: Some(&name),
                 subject: Some(&subject),
                 answers: Some(&answers),
                 gateway: &gateway,
+                thread: &thread,
                 ..example(&from, &text)
             });
             prop_assert!(mail.is_ascii());
@@ -626,8 +703,11 @@ mod tests {
             }
             let parsed = MessageParser::new().parse(&mail).expect("a mail");
             let fields: Vec<&str> = parsed.headers().iter().map(|h| h.name.as_str()).collect();
-            let expected = FIELDS.iter().filter(|f| {
-                answered || !["In-Reply-To", "References"].contains(f)
+            let expected = FIELDS.iter().filter(|field| match **field {
+                "In-Reply-To" => answered,
+                "References" => answered || !thread.references.is_empty(),
+                "Thread-Topic" | "Thread-Index" => begun,
+                _ => true,
             });
             prop_assert_eq!(fields, expected.copied().collect::<Vec<_>>());
             prop_assert!(parsed.header("Bcc").is_none());

@@ -8,6 +8,8 @@ pub mod dsn;
 pub mod inject;
 pub mod report;
 pub mod text;
+pub mod thread;
+pub mod words;
 
 use std::net::IpAddr;
 

@@ -1,6 +1,7 @@
 //! From a mail at the milter to messages on disk: durable, then yes (durability W2).
 
-use std::collections::BTreeMap;
+mod reports;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,33 +9,27 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::admit::{Admitted, Judgement, Taken};
 use super::ask::Letter;
-use super::notify::{Failed, OfThis};
+use super::notify::OfThis;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
 use super::spend::Beside;
-use super::{AtEnd, AtRcpt, Outbound, Recipient, notify, original};
+use super::{AtEnd, AtRcpt, Outbound, Recipient};
 use crate::access::credentials::{self, is_wrong};
 use crate::access::{Confirm, Payer};
 use crate::mail::address::Verbatim;
 use crate::mail::dsn::{Dsn, OfRecipient};
 use crate::mail::text::{self, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
-use crate::sms::MessageId;
 use crate::store::accounts::Account;
 use crate::store::phonebook::{Arrivals, Arrived, NewKept, Waits};
 use crate::store::{
-    Charge, Dedupe, Message, NewMessage, OfMail, Origin, Original, OutMail, State, StoreError,
-    TokenId,
+    Charge, Dedupe, Message, NewMessage, Origin, OutMail, State, StoreError, TokenId,
 };
 
 /// Longer than any MTA keeps trying (Postfix `maximal_queue_lifetime` is 5 days).
 pub(super) const REPEAT_WINDOW: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// For mails without a Message-ID of their own: as long as a client takes to come back.
 pub(super) const WEAK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-
-/// So long after its time is over a network may still say that a message did not arrive: three days, the longest
-/// that services keep trying, are within its time already.
-const LAST_WORD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Messages of one mail: as many as there may be recipients, though each may be an account with many
 /// numbers.
@@ -147,7 +142,8 @@ impl Outbound {
             if let Some(reply) = refused_alike(&cases, others) {
                 return AtEnd::Refuse(reply);
             }
-            let private = read.as_ref().is_ok_and(|read| read.private);
+            // Of one that nobody could read nobody knows.
+            let private = !read.as_ref().is_ok_and(|read| !read.private);
             let of = OfThis {
                 mail: &mail,
                 dsn: &envelope.dsn,
@@ -397,6 +393,9 @@ impl Outbound {
         let segments = plan.segments.len() as u8;
         let charge = self.charge(&to.payer, segments, now);
         let start = to.due.unwrap_or(now);
+        let (account, policy) = (&to.payer.account, &to.payer.policy);
+        let speech = self.writer.speech.get();
+        speech.learn(account, policy.language.as_ref());
         let confirm = match to.dsn.notify {
             None => plan.confirm,
             // It asks, or it asks for silence, whatever else is asked.
@@ -411,6 +410,7 @@ impl Outbound {
                 recipient: rcpt.to_owned(),
                 message_id: mail.message_id.clone(),
                 subject: mail.subject.clone(),
+                thread: mail.thread(),
                 report_to: Some(self.report_to(planner, mail.list, &to.payer)),
                 token: to.payer.token,
                 dsn: Dsn {
@@ -470,79 +470,6 @@ impl Outbound {
             true => self.writer.admin.clone(),
             false => payer.account.clone(),
         }
-    }
-
-    /// Says of the messages of a mail that they are of one, and keeps of it what reports will need.
-    fn of_one_mail(&self, id: MessageId, of: OfThis<'_>, cases: &mut [Case]) {
-        let mut news: Vec<&mut NewMessage> = cases
-            .iter_mut()
-            .filter_map(|case| case.outcome.as_mut().ok()?.new.as_mut())
-            .map(|(new, _)| new)
-            .collect();
-        let programs = self.writer.programs.get();
-        let is_told = |message: &Message| {
-            let to = message.origin.report_to.as_ref();
-            let never = message.origin.dsn.recipient.notify;
-            to.is_some_and(|to| !programs.contains(to)) && !never.is_some_and(|n| n.is_never())
-        };
-        let expires = news.iter().map(|new| new.message.expires).max();
-        let original = news.iter().any(|new| is_told(&new.message)).then(|| {
-            let (bytes, whole) = original::kept(of.mail, of.dsn.ret, of.private);
-            let until = expires.and_then(|at| at.checked_add(LAST_WORD).ok());
-            Arc::new(Original {
-                id,
-                until: until.unwrap_or(Timestamp::MAX),
-                whole,
-                bytes,
-            })
-        });
-        let messages = news.len() as u16;
-        for new in &mut news {
-            let is_named = original.is_some() || messages > 1;
-            new.message.origin.mail = is_named.then_some(OfMail { id, messages });
-            new.original.clone_from(&original);
-        }
-    }
-
-    /// Mails about recipients that could not be refused in the dialogue, and about cut texts: one for all that
-    /// have it in common.
-    fn reports(
-        &self,
-        of: OfThis<'_>,
-        read: &Result<MailText, Reply>,
-        cases: &[Case],
-    ) -> Vec<OutMail> {
-        let silent = read
-            .as_ref()
-            .is_ok_and(|mail| mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied);
-        let mut failed: BTreeMap<&str, Vec<Failed<'_>>> = BTreeMap::new();
-        let mut cut: BTreeMap<(Option<&str>, u8), Vec<&Message>> = BTreeMap::new();
-        for case in cases {
-            match &case.outcome {
-                Err(reply) if !silent && !case.told.is_empty() => {
-                    failed.entry(&case.told).or_default().push(Failed {
-                        recipient: case.rcpt.to_string(),
-                        dsn: &case.dsn,
-                        reply,
-                    });
-                }
-                Ok(good) if case.cut => {
-                    let Some((new, _)) = &good.new else { continue };
-                    let message = &new.message;
-                    let alike = (message.origin.report_to.as_deref(), message.segments);
-                    cut.entry(alike).or_default().push(message);
-                }
-                _ => {}
-            }
-        }
-        let (writer, world) = (&self.writer, &self.world);
-        let refused = failed
-            .iter()
-            .filter_map(|(to, failed)| notify::refused(writer, world, to, of, failed));
-        let cut = cut
-            .values()
-            .filter_map(|messages| notify::cut(writer, world, messages));
-        refused.chain(cut).collect()
     }
 
     fn log_taken(&self, envelope: &Envelope, cases: &[Case], arrived: &Arrived) {

@@ -169,6 +169,7 @@ impl Outbound {
                 recipient: remembered(planner, rcpt),
                 message_id: mail.message_id.clone(),
                 subject: mail.subject.clone(),
+                thread: mail.thread(),
                 report_to: Some(account.clone()),
                 token: None,
                 dsn: Dsn {
@@ -203,19 +204,18 @@ impl Outbound {
 
     /// The mail that asks (spec 7.3). No digits in its subject: an answer has it, and a number.
     fn asks(&self, question: &Question, answers_to: &str, mail: &MailText) -> OutMail {
+        let words = self.writer.words(&question.sender);
         let about = match mail.subject.trim() {
-            "" => "Your mail".to_owned(),
-            subject => format!("Your mail \"{subject}\""),
+            "" => words.say("number-question-mail", &[]),
+            subject => words.say("number-question-mail-about", &[("subject", subject.into())]),
         };
-        let address = &question.address;
-        let text = format!(
-            "{about} to {address} waits to be sent by SMS: no mobile number of {address} is known here.\n\n\
-             Please reply to this mail with the number in the subject, as\n\n    Subject: +15551234567\n\n\
-             The number is kept for the next time, {address} is told of it, and your SMS goes out.\n\
-             Without an answer until {} the SMS is not sent, and you are told so.\n",
-            question.until.strftime("%Y-%m-%d %H:%M UTC")
-        );
-        let subject = format!("Mobile number of {address}?");
+        let args = [
+            ("mail", about.into()),
+            ("address", question.address.as_str().into()),
+            ("until", words.time(question.until).into()),
+        ];
+        let text = words.say("number-question", &args) + "\n";
+        let subject = words.say("number-question.subject", &args);
         self.writer.post(&self.world, &question.sender, |blank| {
             let report = crate::mail::report::Report {
                 subject: &subject,

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::cause::Cause;
 use super::lane::{Lane, Place, locked};
 use super::limits;
 use super::notify::Word;
@@ -21,10 +22,10 @@ use super::{Outbound, notify, plan};
 use crate::gateway::{
     Body, Common, Concatenation, Concern, Gateway, OnUnknown, Outcome, Receipts, Status, Submission,
 };
-use crate::route::{self, Candidate, Choice, Wish};
+use crate::route::{self, Candidate, Choice, Seen, Wish};
 use crate::sms::parameters::Piece;
 use crate::sms::segment::units_with;
-use crate::sms::{Concat, MessageId, Segment};
+use crate::sms::{Class, Concat, MessageId, Segment};
 use crate::store::{
     Attempt, Charge, Link, Message, Origin, Part, PartState, Queue, Settlement, State, StoreError,
 };
@@ -53,10 +54,21 @@ pub struct Dispatcher {
     turns: Mutex<u64>,
 }
 
+/// What messages are parked for begins so when it is the gateway where their conversation is; no id does.
+const HOME: &str = "@";
+
+/// Where a phone has conversations.
+struct Conversations<'a> {
+    home: Option<Seen<'a>>,
+    others: Vec<Seen<'a>>,
+}
+
 /// Where a message goes.
 enum Way<'a> {
     To(Place<'a>),
     Wait,
+    /// For the gateway where its conversation is.
+    WaitFor(String),
     Nowhere,
 }
 
@@ -131,12 +143,28 @@ impl Dispatcher {
             return;
         }
         for what in self.outbound.store.parked() {
+            if let Some(id) = what.strip_prefix(HOME) {
+                let room = self.room_at_home(id, &rooms);
+                self.outbound.store.release(&what, room);
+                continue;
+            }
             let waited_for = |lane: &Lane| what.split(' ').any(|id| id == lane.common().id);
             let lanes = self.lanes.iter().zip(&rooms);
             let room = lanes
                 .filter(|(lane, _)| waited_for(lane))
                 .map(|(_, room)| room);
             self.outbound.store.release(&what, room.sum());
+        }
+    }
+
+    /// How many may go on that wait for the gateway where their conversation is: when it does not work any
+    /// more, they are looked at again as soon as any has room.
+    fn room_at_home(&self, id: &str, rooms: &[usize]) -> usize {
+        let now = self.outbound.world.now();
+        let mut lanes = self.lanes.iter().zip(rooms);
+        match lanes.find(|(lane, _)| lane.common().id == id) {
+            Some((lane, room)) if lane.is_up(now) => *room,
+            _ => rooms.iter().sum(),
         }
     }
 
@@ -207,7 +235,7 @@ impl Dispatcher {
         message.warned = true;
         Some(Consequences {
             refund: None,
-            tell: Some(notify::Cause::Late),
+            tell: Some(Cause::Late),
         })
     }
 
@@ -252,6 +280,11 @@ impl Dispatcher {
             Way::To(place) => self.hand_over(message, place, stop).await,
             Way::Wait => {
                 self.park(&message);
+                Ok(())
+            }
+            Way::WaitFor(home) => {
+                let home = format!("{HOME}{home}");
+                outbound.store.park(message.id, &home);
                 Ok(())
             }
             Way::Nowhere => {
@@ -311,23 +344,20 @@ impl Dispatcher {
     }
 
     async fn route(&self, message: &Message) -> Result<Way<'_>, StoreError> {
-        // An ongoing conversation stays on the number the phone knows (spec 7.1).
-        let conversation = match self.lanes.len() {
-            0 | 1 => None,
+        let now = self.outbound.world.now();
+        let links = match self.lanes.len() {
+            0 | 1 => Vec::new(),
             _ => {
                 let since = jiff::Timestamp::UNIX_EPOCH;
-                let links = self.outbound.store.links(&message.number, since).await?;
-                links
-                    .into_iter()
-                    .find(|l| l.sender == message.account)
-                    .and_then(|l| l.ours)
+                self.outbound.store.links(&message.number, since).await?
             }
         };
-        let now = self.outbound.world.now();
+        let conversations = self.conversations(&links, message, now);
         let mut turns = locked(&self.turns);
         let lanes = self.lanes.iter().map(|lane| Candidate {
             id: &lane.common().id,
             free: lane.room(now) > 0,
+            up: lane.is_up(now),
             load: lane.load.load(Ordering::Relaxed),
             turn: lane.turn.load(Ordering::Relaxed),
             number: lane.common().number.as_ref(),
@@ -335,6 +365,7 @@ impl Dispatcher {
         let resting = self.resting.iter().map(|id| Candidate {
             id,
             free: false,
+            up: false,
             load: 0,
             turn: 0,
             number: None,
@@ -345,7 +376,9 @@ impl Dispatcher {
             only: &message.gateways,
             in_order: message.in_order,
             avoided: &message.avoided,
-            conversation: conversation.as_ref(),
+            conversation: conversations.home,
+            others: &conversations.others,
+            hurry: message.class == Class::Alarm,
         };
         Ok(match route::choose(&candidates, &wish) {
             Choice::Take(index) => {
@@ -356,8 +389,33 @@ impl Dispatcher {
                 Way::To(Place(lane))
             }
             Choice::Wait => Way::Wait,
+            Choice::WaitAtHome(index) => Way::WaitFor(candidates[index].id.to_owned()),
             Choice::Nobody => Way::Nowhere,
         })
+    }
+
+    /// Where the phone has conversations: with this sender, where it began (spec 7.1), and with others.
+    fn conversations<'a>(
+        &self,
+        links: &'a [Link],
+        message: &Message,
+        now: jiff::Timestamp,
+    ) -> Conversations<'a> {
+        let is_ours = |link: &&Link| link.sender.eq_ignore_ascii_case(answers_to(message));
+        let exists = |seen: &Seen<'_>| {
+            let mut all = self.lanes.iter().map(Lane::common);
+            all.any(|common| seen.is(&common.id, common.number.as_ref()))
+        };
+        let window = self.outbound.decides.get().reply_window;
+        let since = now
+            .checked_sub(window)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let open = links.iter().filter(|link| link.at >= since);
+        Conversations {
+            // The oldest; of a number that is no more, the next.
+            home: links.iter().rev().filter(is_ours).map(seen).find(exists),
+            others: open.filter(|link| !is_ours(link)).map(seen).collect(),
+        }
     }
 
     async fn hand_over(
@@ -563,7 +621,7 @@ impl Outbound {
     async fn word(
         &self,
         message: &Message,
-        tell: Option<notify::Cause>,
+        tell: Option<Cause>,
     ) -> Result<Option<Word>, StoreError> {
         let Some(cause) = tell else { return Ok(None) };
         let original = match message.origin.mail {
@@ -639,17 +697,27 @@ async fn submit(lane: &Lane, submission: Submission) -> Outcome {
         .unwrap_or_else(|_| Outcome::Unknown(format!("the gateway {} failed", lane.common().id)))
 }
 
+fn seen(link: &Link) -> Seen<'_> {
+    Seen {
+        number: link.ours.as_ref(),
+        gateway: link.gateway.as_deref(),
+    }
+}
+
+/// Who gets the phone's answer.
+fn answers_to(message: &Message) -> &str {
+    message.reply_to.as_ref().unwrap_or(&message.account)
+}
+
 fn link(message: &Message, common: &Common, at: jiff::Timestamp) -> Link {
     Link {
         ours: common.number.clone(),
+        gateway: Some(common.id.clone()),
         phone: message.number.clone(),
-        sender: message
-            .reply_to
-            .as_ref()
-            .unwrap_or(&message.account)
-            .clone(),
+        sender: answers_to(message).to_owned(),
         message_id: message.origin.message_id.clone(),
         subject: message.origin.subject.clone(),
+        thread: message.origin.thread.clone(),
         at,
     }
 }

@@ -49,6 +49,12 @@ impl Lane {
         self.window() > 0 && !self.limit.is_used_up(&*self.gateway, now)
     }
 
+    /// It works, not only tries to.
+    pub(super) fn is_up(&self, now: jiff::Timestamp) -> bool {
+        let up = matches!(*self.gateway.status().borrow(), Status::Up);
+        up && !self.limit.is_used_up(&*self.gateway, now)
+    }
+
     pub(super) fn room(&self, now: jiff::Timestamp) -> usize {
         match self.is_usable(now) {
             true => (self.window()).saturating_sub(self.load.load(Ordering::Relaxed)),

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod admit;
 pub mod alarm;
 pub mod ask;
+pub mod cause;
 pub mod credentials;
 pub mod dispatch;
 mod lane;

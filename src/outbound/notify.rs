@@ -9,13 +9,15 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use super::cause::Cause;
 use super::{original, status, wishes};
 use crate::gateway::Concern;
 use crate::live::Live;
 use crate::mail::Reply;
-use crate::mail::dsn::{Notify, OfMail, OfRecipient};
+use crate::mail::dsn::{OfMail, OfRecipient};
 use crate::mail::report::{Action, Fate, Letterhead, Report, Returned};
 use crate::mail::text::RawMail;
+use crate::mail::words::{Speech, Words};
 use crate::sms::Receipt;
 use crate::store::accounts::{Crossing, Meter};
 use crate::store::{Message, Original, OutMail, PartState, State, Telling};
@@ -33,9 +35,21 @@ pub struct Writer {
     pub admin: String,
     /// The accounts that are programs: they are not mailed to.
     pub programs: Live<HashSet<String>>,
+    /// In which words; a reload exchanges them.
+    pub speech: Live<Speech>,
 }
 
 impl Writer {
+    /// The words for somebody.
+    pub(super) fn words(&self, to: &str) -> Words {
+        self.speech.get().to(to)
+    }
+
+    /// The words for the admin, and for phones.
+    pub(super) fn house(&self) -> Words {
+        self.speech.get().house().clone()
+    }
+
     pub(super) fn post(
         &self,
         world: &World,
@@ -68,87 +82,32 @@ impl Writer {
     }
 }
 
-/// What a mail about a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Refused for good.
-    Failed,
-    /// Too late.
-    Expired,
-    /// May have been sent.
-    Unknown,
-    /// Not sent yet.
-    Late,
-    /// Handed over, as asked; more will not be known.
-    Confirmed,
-    /// Handed over, and still no word that it was delivered.
-    Overdue,
-    /// Delivered, as asked.
-    Delivered,
-    /// Taken by the network, but it did not reach the phone.
-    Undelivered,
-}
-
 impl Cause {
-    const ALL: [Cause; 8] = [
-        Cause::Failed,
-        Cause::Expired,
-        Cause::Unknown,
-        Cause::Late,
-        Cause::Confirmed,
-        Cause::Overdue,
-        Cause::Delivered,
-        Cause::Undelivered,
-    ];
-
-    /// As the store keeps it.
-    pub fn name(self) -> &'static str {
+    /// The subject of the mail that says so.
+    fn subject(self, words: &Words, about: &str) -> String {
+        let about = &[("about", about.into())];
         match self {
-            Cause::Failed => "failed",
-            Cause::Expired => "expired",
-            Cause::Unknown => "unknown",
-            Cause::Late => "late",
-            Cause::Confirmed => "confirmed",
-            Cause::Overdue => "overdue",
-            Cause::Delivered => "delivered",
-            Cause::Undelivered => "undelivered",
+            Cause::Failed => words.say("report-failed.subject", about),
+            Cause::Expired => words.say("report-expired.subject", about),
+            Cause::Unknown => words.say("report-unknown.subject", about),
+            Cause::Late => words.say("report-late.subject", about),
+            Cause::Confirmed => words.say("report-confirmed.subject", about),
+            Cause::Overdue => words.say("report-overdue.subject", about),
+            Cause::Delivered => words.say("report-delivered.subject", about),
+            Cause::Undelivered => words.say("report-undelivered.subject", about),
         }
     }
 
-    /// The cause of that name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.name() == name)
-    }
-
-    /// Whether the message did not arrive, as far as anyone knows.
-    pub fn is_failure(self) -> bool {
-        matches!(
-            self,
-            Cause::Failed | Cause::Expired | Cause::Unknown | Cause::Undelivered
-        )
-    }
-
-    /// Whether the sender wants to hear of it (RFC 3461 §4.1). Without `NOTIFY` it is as we think fit: all but
-    /// confirmations, which are only told when they were asked for in some way.
-    fn is_wanted(self, notify: Option<Notify>) -> bool {
-        let Some(notify) = notify else { return true };
+    /// Why, when no gateway said it.
+    fn reason(self, words: &Words) -> String {
         match self {
-            cause if cause.is_failure() => notify.failure,
-            Cause::Late => notify.delay,
-            _ => notify.success,
-        }
-    }
-
-    /// Whether it is still so: what is told later than it happened may be over.
-    pub(super) fn still_holds(self, message: &Message) -> bool {
-        let state = message.state;
-        match self {
-            Cause::Failed | Cause::Undelivered => state == State::Failed,
-            Cause::Expired => state == State::Expired,
-            Cause::Unknown => state == State::Unknown,
-            Cause::Late => !state.is_final(),
-            Cause::Confirmed | Cause::Overdue => state == State::Sent,
-            Cause::Delivered => state == State::Delivered,
+            Cause::Failed => words.say("reason-failed", &[]),
+            Cause::Expired => words.say("reason-expired", &[]),
+            Cause::Unknown => words.say("reason-unknown", &[]),
+            Cause::Late => words.say("reason-late", &[]),
+            Cause::Undelivered => words.say("reason-undelivered", &[]),
+            Cause::Confirmed | Cause::Overdue => "sent".to_owned(),
+            Cause::Delivered => "delivered".to_owned(),
         }
     }
 }
@@ -203,20 +162,9 @@ pub fn of(
     let first = messages.first()?;
     let to = first.origin.report_to.as_deref()?;
     let fates: Vec<Fate> = messages.iter().map(|m| fate(m, cause, at)).collect();
-    let text = letter(messages, &fates, cause);
-    let what = match cause {
-        Cause::Failed | Cause::Expired => "SMS not sent",
-        Cause::Unknown => "SMS may not have been sent",
-        Cause::Late => "SMS delayed",
-        Cause::Confirmed => "SMS sent",
-        Cause::Overdue => "SMS sent, not yet delivered",
-        Cause::Delivered => "SMS delivered",
-        Cause::Undelivered => "SMS not delivered",
-    };
-    let subject = match first.origin.subject.trim() {
-        "" => format!("{what}: {}", numbers(messages)),
-        subject => format!("{what}: {subject}"),
-    };
+    let words = writer.words(to);
+    let text = letter(&words, messages, cause);
+    let subject = cause.subject(&words, &subject_of(messages));
     let known = original(first);
     let mail = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
@@ -337,7 +285,8 @@ pub fn refused(
     if fates.is_empty() {
         return None;
     }
-    let mut text = "Your mail was not sent by SMS to:\n\n".to_owned();
+    let words = writer.words(to);
+    let mut text = words.say("report-refused", &[]) + "\n\n";
     for fate in &fates {
         text += &format!(
             "{}\n    {}\n",
@@ -351,7 +300,10 @@ pub fn refused(
             .map(|v| String::from_utf8_lossy(v).trim().to_owned())
     };
     let id = value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned());
-    let subject = format!("SMS not sent: {}", value("Subject").unwrap_or_default());
+    let first = || fates.first().map(|fate| fate.recipient.clone());
+    let about = value("Subject").filter(|subject| !subject.is_empty());
+    let about = about.or_else(first).unwrap_or_default();
+    let subject = words.say("report-refused.subject", &[("about", about.into())]);
     let report = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
@@ -377,16 +329,15 @@ pub fn cut(writer: &Writer, world: &World, messages: &[&Message]) -> Option<OutM
     let messages: Vec<&Message> = messages.iter().filter(wanted).copied().collect();
     let message = messages.first()?;
     let to = message.origin.report_to.as_deref()?;
-    let text = format!(
-        "Your SMS to {} was too long and was cut to {} segments. This is what was sent:\n\n{}\n",
-        numbers(&messages),
-        message.segments,
-        wishes::shown(message)
-    );
-    let subject = format!(
-        "SMS cut to {} segments: {}",
-        message.segments, message.origin.subject
-    );
+    let words = writer.words(to);
+    let args = [
+        ("number", numbers(&messages).into()),
+        ("segments", message.segments.into()),
+        ("about", subject_of(&messages).into()),
+    ];
+    let said = words.say("report-cut", &args);
+    let text = format!("{said}\n\n{}\n", wishes::shown(message));
+    let subject = words.say("report-cut.subject", &args);
     let mail = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
@@ -409,19 +360,19 @@ pub fn alarm(
     concern: Concern,
     text: &str,
 ) -> OutMail {
-    let what = match concern {
-        Concern::Parked => "needs you",
-        Concern::Down => "is down",
-        Concern::Storage => "is running out of storage",
-        Concern::Limit => "has used up its limit",
-        Concern::Balance => "is running out of credit",
-        Concern::Room => return no_room(writer, world, text),
+    let words = writer.house();
+    let args = &[("gateway", gateway.into())];
+    let say = |head: &str, subject: &str| (words.say(head, args), words.say(subject, args));
+    let (head, subject) = match concern {
+        Concern::Parked => say("alarm-parked", "alarm-parked.subject"),
+        Concern::Down => say("alarm-down", "alarm-down.subject"),
+        Concern::Storage => say("alarm-storage", "alarm-storage.subject"),
+        Concern::Limit => say("alarm-limit", "alarm-limit.subject"),
+        Concern::Balance => say("alarm-balance", "alarm-balance.subject"),
+        Concern::Room => return disk_full(writer, world, text),
     };
-    let subject = format!("SMS gateway {gateway} {what}");
-    let text = format!(
-        "The SMS gateway {gateway} {what}:\n\n{text}\n\n\
-         `sms-milter gateways list` shows how it does. This is said once, and again when it happens anew.\n"
-    );
+    let hint = words.say("alarm-hint", &[]);
+    let text = format!("{head}\n\n{text}\n\n{hint}\n");
     writer.post(world, &writer.admin, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
@@ -449,19 +400,17 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
         ..fate(message, Cause::Late, world.now())
     });
     let fates: Vec<Fate> = fates.collect();
-    let mut text = "These SMS are held, and an administrator has been told:\n\n".to_owned();
+    let words = writer.words(to);
+    let args = [
+        ("about", subject_of(&messages).into()),
+        ("until", words.time(first.expires).into()),
+    ];
+    let mut text = words.say("held", &[]) + "\n\n";
     for (message, fate) in messages.iter().zip(&fates) {
         text += &format!("{}\n    {}\n", message.number, fate.reason);
     }
-    text += &format!(
-        "\nThe administrator decides whether they go out. If nothing is decided until {}, they are given \
-         up and you hear of it. You need not send them again.\n",
-        shown(first.expires)
-    );
-    let subject = match first.origin.subject.trim() {
-        "" => "SMS held".to_owned(),
-        subject => format!("SMS held: {subject}"),
-    };
+    text += &format!("\n{}\n", words.say("held-decides", &args[1..]));
+    let subject = words.say("held.subject", &args[..1]);
     let original = original(first);
     let mail = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
@@ -483,17 +432,12 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
 
 /// The mail to the admin about messages that the guard over spending holds.
 pub fn spending(writer: &Writer, world: &World, what: &str) -> OutMail {
-    let text = format!(
-        "{what}\n\nFurther SMS are held: they are not sent and not lost.\n\n\
-         `sms-milter queue list --state held` shows them,\n\
-         `sms-milter queue release ID`, `--sender ADDRESS` or `--all` sends them,\n\
-         `sms-milter queue cancel ID` takes one back.\n\n\
-         What is not released is given up after queue.expire, and its sender hears of it. This is said \
-         once, and again when it goes on for a day or when held SMS were released.\n"
-    );
+    let words = writer.house();
+    let text = words.say("spending", &[("what", what.into())]) + "\n";
+    let subject = words.say("spending.subject", &[]);
     writer.post(world, &writer.admin, |blank| {
         writer.letterhead.write(&Report {
-            subject: "SMS are held",
+            subject: &subject,
             text: &text,
             ..blank
         })
@@ -510,32 +454,42 @@ pub fn quota(writer: &Writer, world: &World, crossing: &Crossing, anew: &str) ->
         limit,
         ..
     } = crossing;
-    let left = (i64::from(*limit) - used).max(0);
-    let (of, until) = match meter {
-        Meter::Month => ("of this month", format!("The count starts anew on {anew}.")),
-        Meter::Credit => ("of its credit", "An administrator can renew it.".to_owned()),
-    };
-    let (subject, text) = match percent {
-        100 => (
-            format!("All SMS {of} are used up"),
-            format!(
-                "{account} has sent all {limit} SMS (segments) {of}. Further ones are refused. {until}\n"
-            ),
-        ),
-        percent => (
-            format!("{percent} % of the SMS {of} are used up"),
-            format!(
-                "{account} has sent {used} of the {limit} SMS (segments) {of}; {left} are left. {until}\n"
-            ),
-        ),
-    };
-    let subject = subject.replace("its credit", "your credit");
     // A program does not read mails.
     let to = match writer.programs.get().contains(account) {
         true => &writer.admin,
         false => account,
     };
+    let words = writer.words(to);
+    let all = [
+        ("account", account.as_str().into()),
+        ("limit", (*limit).into()),
+        ("used", (*used).into()),
+        ("left", (i64::from(*limit) - used).max(0).into()),
+        ("anew", anew.into()),
+        ("percent", (*percent).into()),
+    ];
+    let say = |text: &str, subject: &str| (words.say(subject, &all), words.say(text, &all));
+    let (subject, text) = match (meter, percent) {
+        (Meter::Month, 100) => say("quota-month-all", "quota-month-all.subject"),
+        (Meter::Month, _) => say("quota-month", "quota-month.subject"),
+        (Meter::Credit, 100) => say("quota-credit-all", "quota-credit-all.subject"),
+        (Meter::Credit, _) => say("quota-credit", "quota-credit.subject"),
+    };
     writer.post(world, to, |blank| {
+        writer.letterhead.write(&Report {
+            subject: &subject,
+            text: &(text + "\n"),
+            ..blank
+        })
+    })
+}
+
+/// The mail to the admin about the disk of the store.
+fn disk_full(writer: &Writer, world: &World, text: &str) -> OutMail {
+    let words = writer.house();
+    let text = words.say("disk-full", &[("text", text.into())]) + "\n";
+    let subject = words.say("disk-full.subject", &[]);
+    writer.post(world, &writer.admin, |blank| {
         writer.letterhead.write(&Report {
             subject: &subject,
             text: &text,
@@ -544,35 +498,14 @@ pub fn quota(writer: &Writer, world: &World, crossing: &Crossing, anew: &str) ->
     })
 }
 
-/// The mail to the admin about the disk of the store.
-fn no_room(writer: &Writer, world: &World, text: &str) -> OutMail {
-    let text = format!(
-        "{text}\n\nMake room: new SMS are taken again at once, without a restart. This is said once, and again \
-         when it happens anew.\n"
-    );
-    writer.post(world, &writer.admin, |blank| {
-        writer.letterhead.write(&Report {
-            subject: "The disk of the SMS queue is full",
-            text: &text,
-            ..blank
-        })
-    })
-}
-
-/// `at`: when it became so.
+/// For programs: in English, whatever the sender reads. `at`: when it became so.
 fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
     let reason = message.error.clone();
-    let (action, fallback) = match cause {
-        Cause::Failed => (Action::Failed, "refused"),
-        Cause::Expired => (Action::Failed, "no gateway took it in time"),
-        Cause::Unknown => (
-            Action::Failed,
-            "the gateway did not say whether it was sent",
-        ),
-        Cause::Late => (Action::Delayed, "no gateway has taken it yet"),
-        Cause::Confirmed | Cause::Overdue => (Action::Relayed, "sent"),
-        Cause::Delivered => (Action::Delivered, "delivered"),
-        Cause::Undelivered => (Action::Failed, "the network could not deliver it"),
+    let action = match cause {
+        Cause::Late => Action::Delayed,
+        Cause::Confirmed | Cause::Overdue => Action::Relayed,
+        Cause::Delivered => Action::Delivered,
+        _ => Action::Failed,
     };
     let attempts = message.parts.iter().flat_map(|part| &part.attempts);
     // An attempt that was refused is not kept: it was the end.
@@ -582,7 +515,7 @@ fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
         original: message.origin.dsn.recipient.orcpt.clone(),
         action,
         status: status::of(message, cause).to_owned(),
-        reason: reason.unwrap_or_else(|| fallback.to_owned()),
+        reason: reason.unwrap_or_else(|| cause.reason(&Words::default())),
         tried: attempts.map(|attempt| attempt.at).max().or(refused),
         until: (cause == Cause::Late).then_some(message.expires),
         message: Some(message.id),
@@ -590,11 +523,9 @@ fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
 }
 
 /// What was sent stands below, once, when it is the same for all.
-fn letter(messages: &[&Message], fates: &[Fate], cause: Cause) -> String {
-    let heads = messages.iter().zip(fates);
-    let heads: Vec<_> = heads
-        .map(|(m, fate)| head(m, cause, &fate.reason))
-        .collect();
+fn letter(words: &Words, messages: &[&Message], cause: Cause) -> String {
+    let heads = messages.iter().map(|m| head(words, m, cause));
+    let heads: Vec<_> = heads.collect();
     let mut texts: Vec<String> = Vec::new();
     for message in messages {
         let text = wishes::shown(message);
@@ -609,48 +540,35 @@ fn letter(messages: &[&Message], fates: &[Fate], cause: Cause) -> String {
     format!("{}\n\n{}", heads.join("\n\n"), quoted.join("\n"))
 }
 
-fn head(message: &Message, cause: Cause, reason: &str) -> String {
-    let number = &message.number;
-    let head = match cause {
-        Cause::Failed => format!("Your SMS to {number} was not sent: {reason}."),
-        Cause::Expired => format!(
-            "Your SMS to {number} was not sent in time and has been given up. The last reason: {reason}."
-        ),
-        Cause::Unknown => format!(
-            "Your SMS to {number} may have been sent: {reason}. It will not be repeated. Ask whether it \
-             has arrived before you send it again."
-        ),
-        Cause::Late => format!(
-            "Your SMS to {number} has not been sent yet: {reason}. It will be tried until {}. You need \
-             not send it again.",
-            shown(message.expires)
-        ),
-        Cause::Confirmed => format!(
-            "Your SMS to {number} was handed over to the network on {} in {}. Whether it reached the \
-             phone is not known: the network does not tell.",
-            shown(last_sent(message)),
-            segments(message)
-        ),
-        Cause::Overdue => format!(
-            "Your SMS to {number} was handed over to the network on {} in {}. The network has not said \
-             yet that the phone has it; you will hear when it does.",
-            shown(last_sent(message)),
-            segments(message)
-        ),
-        Cause::Delivered => format!(
-            "Your SMS to {number} was delivered on {} in {}.",
-            shown(delivered(message)),
-            segments(message)
-        ),
-        Cause::Undelivered => {
-            format!("Your SMS to {number} was sent, but did not reach the phone: {reason}.")
-        }
+fn head(words: &Words, message: &Message, cause: Cause) -> String {
+    let reason = message.error.clone();
+    let reason = reason.unwrap_or_else(|| cause.reason(words));
+    let at = match cause {
+        Cause::Delivered => delivered(message),
+        _ => last_sent(message),
     };
-    format!("{head}{}", progress(message))
+    let args = [
+        ("number", message.number.as_str().into()),
+        ("segments", message.segments.into()),
+        ("reason", reason.into()),
+        ("at", words.time(at).into()),
+        ("until", words.time(message.expires).into()),
+    ];
+    let head = match cause {
+        Cause::Failed => words.say("report-failed", &args),
+        Cause::Expired => words.say("report-expired", &args),
+        Cause::Unknown => words.say("report-unknown", &args),
+        Cause::Late => words.say("report-late", &args),
+        Cause::Confirmed => words.say("report-confirmed", &args),
+        Cause::Overdue => words.say("report-overdue", &args),
+        Cause::Delivered => words.say("report-delivered", &args),
+        Cause::Undelivered => words.say("report-undelivered", &args),
+    };
+    format!("{head}{}", progress(words, message))
 }
 
 /// `2 of 3 parts sent, 1 unknown`, when there is more than one and they differ.
-fn progress(message: &Message) -> String {
+fn progress(words: &Words, message: &Message) -> String {
     let count =
         |wanted: fn(&PartState) -> bool| message.parts.iter().filter(|p| wanted(&p.state)).count();
     let sent = count(|s| matches!(s, PartState::Sent { .. }));
@@ -659,12 +577,25 @@ fn progress(message: &Message) -> String {
     if all < 2 || sent == all || sent + unknown == 0 {
         return String::new();
     }
-    let unknown = if unknown > 0 {
-        format!(", {unknown} unknown")
-    } else {
-        String::new()
+    let args = [
+        ("sent", sent.into()),
+        ("parts", all.into()),
+        ("unknown", unknown.into()),
+    ];
+    let said = match unknown {
+        0 => words.say("report-progress", &args),
+        _ => words.say("report-progress-unknown", &args),
     };
-    format!("\n{sent} of {all} parts sent{unknown}.")
+    format!("\n{said}")
+}
+
+/// What the sender knows messages of one mail by.
+fn subject_of(messages: &[&Message]) -> String {
+    let subject = messages.first().map(|m| m.origin.subject.trim());
+    match subject {
+        None | Some("") => numbers(messages),
+        Some(subject) => subject.to_owned(),
+    }
 }
 
 fn last_sent(message: &Message) -> Timestamp {
@@ -678,17 +609,6 @@ fn last_sent(message: &Message) -> Timestamp {
 fn delivered(message: &Message) -> Timestamp {
     let times = message.parts.iter().filter_map(|part| part.receipt_at);
     times.max().unwrap_or_else(|| last_sent(message))
-}
-
-fn segments(message: &Message) -> String {
-    match message.segments {
-        1 => "1 segment".to_owned(),
-        more => format!("{more} segments"),
-    }
-}
-
-fn shown(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// What stands for the original mail: the header fields we kept.

@@ -14,7 +14,7 @@
 //! Never kept: fields that may hold a password of an address, the body of a mail that is private
 //! (`Sensitivity`), anything of a mail about which nobody is told.
 
-use super::notify::Cause;
+use super::cause::Cause;
 use crate::mail::dsn::Return;
 use crate::mail::report::Returned;
 use crate::mail::text::{self, RawMail};

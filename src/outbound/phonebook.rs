@@ -149,26 +149,26 @@ impl Outbound {
             }
         }
         owners.retain(|owner| !self.writer.programs.get().contains(owner));
-        let told = |listing: Option<&Listing>| match listing {
-            Some(listing) => listing.told(),
-            None => "nothing".to_owned(),
-        };
-        let who = match who {
-            "command" | "import" => "an admin".to_owned(),
-            account => account.to_owned(),
-        };
-        let text = format!(
-            "The phonebook entry {address}, to which SMS are sent, was changed by {who}.\n\n\
-             Before:  {}\nNow:     {}\n\n\
-             If that is wrong, tell {}; who may change it can write a mail to {} with the right number, \
-             and nothing else, as the subject.\n",
-            told(was),
-            told(is),
-            self.writer.admin,
-            self.sms_address(address),
-        );
-        let subject = format!("Phonebook: {address} was changed");
         let mail = |owner: &String| {
+            let words = self.writer.words(owner);
+            let told = |listing: Option<&Listing>| match listing {
+                Some(listing) => listing.told(),
+                None => words.say("phonebook-nothing", &[]),
+            };
+            let who = match who {
+                "command" | "import" => words.say("phonebook-an-admin", &[]),
+                account => account.to_owned(),
+            };
+            let args = [
+                ("address", address.into()),
+                ("who", who.into()),
+                ("before", told(was).into()),
+                ("now", told(is).into()),
+                ("admin", self.writer.admin.as_str().into()),
+                ("sms", self.sms_address(address).into()),
+            ];
+            let text = words.say("phonebook-changed", &args) + "\n";
+            let subject = words.say("phonebook-changed.subject", &args);
             self.writer.post(&self.world, owner, |blank| {
                 let report = crate::mail::report::Report {
                     subject: &subject,
@@ -216,11 +216,12 @@ impl Outbound {
             due: None,
             dsn: OfRecipient::default(),
         };
+        let args = [
+            ("address", address.into()),
+            ("admin", admin.as_str().into()),
+        ];
         let mail = MailText {
-            text: format!(
-                "SMS to {address} no longer come to this phone: somebody gave another number. \
-                 If that is wrong, tell {admin}"
-            ),
+            text: self.writer.house().say("phonebook-replaced", &args),
             ..MailText::default()
         };
         let plan = planner.plan(&mail, &to).ok()?;

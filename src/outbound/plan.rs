@@ -58,6 +58,8 @@ pub struct Planner {
     pub expire: Duration,
     /// How long a mail waits for a number.
     pub phonebook_wait: jiff::SignedDuration,
+    /// So long a phone's answer is for who wrote to it.
+    pub reply_window: jiff::SignedDuration,
 }
 
 /// What to do with a text of more segments than allowed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::notify::Cause;
+use super::cause::Cause;
 use crate::gateway::{OnUnknown, Outcome, Refusal};
 use crate::sms::{Class, Receipt};
 use crate::store::{Attempt, Charge, Message, Part, PartState, Report, State};

@@ -3,7 +3,7 @@
 //! The codes are our judgement, as no gateway names any: a network's own code decides where it tells enough
 //! (TP-ST, RP-cause), else the cause. The reason in words stands beside it in every report.
 
-use super::notify::Cause;
+use super::cause::Cause;
 use crate::sms::Receipt;
 use crate::store::Message;
 

@@ -15,7 +15,8 @@ use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use super::Outbound;
-use super::notify::{self, Cause};
+use super::cause::Cause;
+use super::notify;
 use crate::store::{Message, OutMail, StoreError, Telling};
 
 /// How long to gather.

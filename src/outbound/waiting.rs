@@ -199,6 +199,8 @@ impl Outbound {
             text: kept.text.clone(),
             subject: kept.origin.subject.clone(),
             message_id: kept.origin.message_id.clone(),
+            references: kept.origin.thread.references.clone(),
+            thread_index: kept.origin.thread.index.clone(),
             flash: kept.flash,
             confirm: kept.confirm,
             private: kept.private,

@@ -23,6 +23,13 @@ impl MessageId {
         Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, &random).into_uuid())
     }
 
+    /// The milliseconds since 1970 that it was made with.
+    pub fn unix_millis(&self) -> u64 {
+        // RFC 9562 §5.7: the first 48 bits.
+        let time = self.0.as_bytes()[..6].iter();
+        time.fold(0, |millis, octet| millis << 8 | u64::from(*octet))
+    }
+
     /// The 16 octets; they sort as the ids do.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

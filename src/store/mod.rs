@@ -25,6 +25,7 @@ use self::accounts::{Account, Reset};
 use self::guard::{Need, Spending, Watch};
 use self::phonebook::Phonebook;
 use crate::mail::dsn::Dsn;
+use crate::mail::thread::Thread;
 use crate::sms::{
     Attributes, Class, Concat, Encoding, Marks, MessageId, Number, Party, Payload, Receipt, Shifts,
 };
@@ -117,6 +118,8 @@ pub struct Origin {
     pub message_id: Option<String>,
     /// Its subject.
     pub subject: String,
+    /// The conversation it stands in.
+    pub thread: Thread,
     /// Where reports go; `None`: nowhere (null sender).
     pub report_to: Option<String>,
     /// The token in its address that pays for it.
@@ -532,6 +535,8 @@ pub enum Kept {
 pub struct Link {
     /// Our number that the phone saw; `None` when the gateway's own is not known.
     pub ours: Option<Number>,
+    /// Through which gateway; `None` in records of before.
+    pub gateway: Option<String>,
     /// The phone.
     pub phone: Number,
     /// The mail address of who wrote.
@@ -540,6 +545,8 @@ pub struct Link {
     pub message_id: Option<String>,
     /// The mail's subject.
     pub subject: String,
+    /// The conversation that the mail stands in.
+    pub thread: Thread,
     /// When it was sent.
     pub at: Timestamp,
 }

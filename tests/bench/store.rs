@@ -145,6 +145,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
                 recipient: "+15551234567@sms.example.com".into(),
                 message_id: Some(format!("{writer}.{n}@example.com")),
                 subject: "On call".into(),
+                thread: Default::default(),
                 report_to: Some(account.clone()),
                 token: None,
                 dsn: Default::default(),

@@ -70,6 +70,8 @@ pub struct Bench {
     pub store: Arc<SledStore>,
     pub outbound: Arc<Outbound>,
     hand: Arc<Hand>,
+    /// A second gateway, `other`, for tests that ask for it.
+    other: Option<Arc<Hand>>,
     pub submitted: mpsc::Receiver<(Submission, oneshot::Sender<Outcome>)>,
     running: JoinHandle<Result<(), StoreError>>,
     stop: watch::Sender<bool>,
@@ -90,15 +92,35 @@ impl Bench {
     }
 
     pub fn with(change: impl FnOnce(&mut Hand)) -> Self {
-        let sink = "127.0.0.1:9".parse().expect("an address");
-        let place = Place::new(
-            sink,
-            "queue: { warn_after: 1h }\ngateways: [{ id: hand, type: simulated }]",
-        );
-        Self::at(place, change)
+        Self::at(Self::place(), change, None)
     }
 
-    fn at(place: Place, change: impl FnOnce(&mut Hand)) -> Self {
+    /// Two gateways, `hand` and `other`, that take one message at a time.
+    fn pair() -> Self {
+        let narrow = |number: &str| {
+            let number = sms_milter::sms::Number::from_network(number);
+            move |hand: &mut Hand| {
+                hand.common.number = number;
+                hand.common.window = 1;
+            }
+        };
+        let other = Box::new(narrow("+15550000002"));
+        Self::at(Self::place(), narrow("+15550000001"), Some(other))
+    }
+
+    fn place() -> Place {
+        let sink = "127.0.0.1:9".parse().expect("an address");
+        Place::new(
+            sink,
+            "queue: { warn_after: 1h }\ngateways: [{ id: hand, type: simulated }]",
+        )
+    }
+
+    fn at(
+        place: Place,
+        change: impl FnOnce(&mut Hand),
+        other: Option<Box<dyn FnOnce(&mut Hand)>>,
+    ) -> Self {
         let settings = sms_milter::config::load(&place.config()).expect("a configuration");
         let store = Settings {
             path: place.path().join("bench"),
@@ -120,6 +142,7 @@ impl Bench {
             envelope_from: String::new(),
             admin: "postmaster@example.com".into(),
             programs: Default::default(),
+            speech: Default::default(),
         };
         let outbound = Outbound::new(
             settings.planner(),
@@ -131,9 +154,9 @@ impl Bench {
             Arc::new(Notify::new()),
         );
         let (submitted, to_test) = mpsc::channel(16);
-        let mut hand = Hand {
+        let hand = |id: &str| Hand {
             common: Common {
-                id: "hand".into(),
+                id: id.into(),
                 active: true,
                 number: None,
                 concat: Concatenation::Udh,
@@ -152,17 +175,26 @@ impl Bench {
             },
             foretells: false,
             status: watch::Sender::new(Status::Up),
-            submitted,
+            submitted: submitted.clone(),
         };
-        change(&mut hand);
-        let hand = Arc::new(hand);
+        let other = other.map(|change| {
+            let mut other = hand("other");
+            change(&mut other);
+            Arc::new(other)
+        });
+        let mut first = hand("hand");
+        change(&mut first);
+        let hand = Arc::new(first);
         let (stop, stopped) = watch::channel(false);
-        let dispatcher = Dispatcher::new(outbound.clone(), vec![hand.clone()], vec![]);
+        let all = [Some(hand.clone()), other.clone()].into_iter().flatten();
+        let all = all.map(|hand| hand as Arc<dyn Gateway>).collect();
+        let dispatcher = Dispatcher::new(outbound.clone(), all, vec![]);
         Self {
             running: tokio::spawn(dispatcher.run(stopped)),
             store,
             outbound,
             hand,
+            other,
             submitted: to_test,
             stop,
             place,
@@ -174,8 +206,8 @@ impl Bench {
         drop(self.submitted);
         self.running.abort();
         let _ = self.running.await;
-        drop((self.stop, self.outbound, self.hand, self.store));
-        Self::at(self.place, change)
+        drop((self.stop, self.outbound, self.hand, self.other, self.store));
+        Self::at(self.place, change, None)
     }
 
     /// No attempt is open any more.
@@ -222,6 +254,17 @@ impl Bench {
         let now = World::real().now();
         assert!(due.is_none_or(|due| due > now), "{due:?}");
         assert!(self.submitted.try_recv().is_err());
+    }
+
+    /// Waits until one waits for its gateway.
+    async fn one_is_parked(&self) {
+        let parked = async {
+            while self.store.parked().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let parked = tokio::time::timeout(PATIENCE, parked).await;
+        parked.expect("it waits");
     }
 
     pub async fn queue(&self, message: Message) {
@@ -450,6 +493,100 @@ async fn messages_to_one_number_keep_their_order() {
         let (submission, answer) = bench.next().await;
         assert_eq!(submission.id, make::id(n));
         answer.send(outcome).expect("a dispatcher");
+    }
+}
+
+/// Spec 7.1 and 8.3: a conversation stays on its number as long as that works, also when another gateway has
+/// room and this one has none; and others that write to the phone rather do from another number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_stays_on_its_number_and_others_keep_off() {
+    let mut bench = Bench::pair();
+    let from = |n: u64, phone: u64, account: &str| Message {
+        account: account.to_owned(),
+        gateways: Vec::new(),
+        ..short(n, phone)
+    };
+    let (ann, bob) = ("ann@example.com", "bob@example.com");
+    // Takes the next one; by which gateway it goes.
+    async fn by(bench: &mut Bench, message: &Message) -> (String, oneshot::Sender<Outcome>) {
+        let (submission, answer) = bench.next().await;
+        assert_eq!(submission.id, message.id);
+        let found = bench.find(message).await;
+        let PartState::Handed { gateway, .. } = &found.parts[0].state else {
+            panic!("{found:?}");
+        };
+        (gateway.clone(), answer)
+    }
+    let first = from(1, 1, ann);
+    bench.queue(first.clone()).await;
+    let (home, answer) = by(&mut bench, &first).await;
+    answer.send(accepted("1")).expect("a dispatcher");
+    bench.end_of(&first).await;
+
+    // Home is busy: ann's next waits for it, somebody else's does not.
+    let blocks = |n: u64| Message {
+        gateways: vec![home.clone()],
+        ..from(n, 2, bob)
+    };
+    let blocker = blocks(2);
+    bench.queue(blocker.clone()).await;
+    let (_, open) = by(&mut bench, &blocker).await;
+    let second = from(3, 1, ann);
+    bench.queue(second.clone()).await;
+    let stranger = from(4, 3, bob);
+    bench.queue(stranger.clone()).await;
+    let (elsewhere, answer) = by(&mut bench, &stranger).await;
+    assert_ne!(elsewhere, home);
+    answer.send(accepted("4")).expect("a dispatcher");
+    bench.end_of(&stranger).await;
+    bench.one_is_parked().await;
+    bench.none_is_next().await;
+    open.send(accepted("2")).expect("a dispatcher");
+    let (gateway, answer) = by(&mut bench, &second).await;
+    assert_eq!(gateway, home);
+    answer.send(accepted("3")).expect("a dispatcher");
+    bench.end_of(&second).await;
+
+    // Home goes down while it waits there.
+    let blocker = blocks(5);
+    bench.queue(blocker.clone()).await;
+    let (_, _open) = by(&mut bench, &blocker).await;
+    let third = from(6, 1, ann);
+    bench.queue(third.clone()).await;
+    bench.one_is_parked().await;
+    bench.none_is_next().await;
+    let lane = if home == "hand" {
+        &bench.hand
+    } else {
+        bench.other.as_ref().expect("two")
+    };
+    lane.status.send_replace(Status::Down("no network".into()));
+    let (gateway, answer) = by(&mut bench, &third).await;
+    assert_eq!(gateway, elsewhere);
+    answer.send(accepted("6")).expect("a dispatcher");
+    bench.end_of(&third).await;
+
+    // The phone has a conversation: bob's begins on the other number, whichever had its turn.
+    let mut bench = Bench::pair();
+    for n in 0..4 {
+        let phone = 10 + n;
+        let (anns, bobs) = (from(20 + 2 * n, phone, ann), from(21 + 2 * n, phone, bob));
+        bench.queue(anns.clone()).await;
+        let (one, answer) = by(&mut bench, &anns).await;
+        answer.send(accepted("a")).expect("a dispatcher");
+        bench.end_of(&anns).await;
+        let (turn, more) = (from(40 + n, 90, bob), n % 2 == 0);
+        if more {
+            bench.queue(turn.clone()).await;
+            let (_, answer) = by(&mut bench, &turn).await;
+            answer.send(accepted("t")).expect("a dispatcher");
+            bench.end_of(&turn).await;
+        }
+        bench.queue(bobs.clone()).await;
+        let (two, answer) = by(&mut bench, &bobs).await;
+        assert_ne!(one, two, "{n}");
+        answer.send(accepted("b")).expect("a dispatcher");
+        bench.end_of(&bobs).await;
     }
 }
 

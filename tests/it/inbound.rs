@@ -112,7 +112,12 @@ async fn what_is_there_goes_out_and_the_late_part_follows() {
     let late = house.sink.wait_for(2).await.remove(1);
     assert_eq!(late.recipient, "ann@example.com");
     assert_eq!(late.text(), "[part 2 of 3]\ntwo");
-    assert_eq!(late.header("References"), partial.header("Message-ID"));
+    let header = |mail: &Mail, name| mail.header(name).unwrap_or_default();
+    let first = header(&partial, "Message-ID");
+    assert_eq!(header(&late, "In-Reply-To"), first);
+    // Both of the conversation that the phone has begun.
+    let begun = header(&partial, "References");
+    assert_eq!(header(&late, "References"), format!("{begun} {first}"));
     assert_ne!(late.header("Message-ID"), partial.header("Message-ID"));
 }
 

@@ -6,6 +6,7 @@ mod chain;
 mod chat;
 mod check;
 mod config;
+mod conversation;
 mod counting;
 mod credentials;
 mod directory;

@@ -1,6 +1,7 @@
 //! Reports to senders (spec 7.3): what each `NOTIFY` lets through, the fields of RFC 3464, and what comes back of the
 //! original, through real mail servers and as parsers of others read it (`tests/peers/reports.*`).
 
+mod asked;
 mod together;
 
 use std::io::Write;

@@ -126,6 +126,7 @@ impl Bench {
             envelope_from: String::new(),
             admin: "postmaster@example.com".into(),
             programs: Default::default(),
+            speech: Default::default(),
         };
         let outbound = Outbound::new(
             settings.planner(),

@@ -93,6 +93,6 @@ fn shown(user: &User, from: &str) -> Value {
             Confirm::Always => "always",
             Confirm::Never => "never",
         },
-        "sender_ids": policy.sender_ids, "class": policy.class.name(),
+        "sender_ids": policy.sender_ids, "class": policy.class.name(), "language": policy.language.as_deref(),
     })
 }

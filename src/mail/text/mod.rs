@@ -24,6 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use regex::Regex;
 
+use super::thread::Thread;
+
 pub use headers::{is_list, without_secrets};
 pub use raw::RawMail;
 
@@ -109,6 +111,8 @@ pub struct MailText {
     pub references: Vec<String>,
     /// Without the angle brackets.
     pub in_reply_to: Option<String>,
+    /// `Thread-Index` as it is: what Outlook goes by.
+    pub thread_index: Option<String>,
     /// `X-Priority: 1` or `2`, `Importance: high` or `Priority: urgent`, and the settings make that a
     /// flash SMS.
     pub flash: bool,
@@ -134,6 +138,14 @@ pub struct MailText {
     pub attachments: usize,
     /// What was done to the text that its sender may want to know.
     pub notes: Vec<String>,
+}
+
+impl MailText {
+    /// The conversation it stands in.
+    pub fn thread(&self) -> Thread {
+        let (answered, index) = (self.in_reply_to.as_deref(), self.thread_index.as_deref());
+        Thread::of_mail(&self.references, answered, index)
+    }
 }
 
 // Neither text nor subject reaches a log by accident.
@@ -263,6 +275,7 @@ pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable>
         message_id: head.message_id,
         references: head.references,
         in_reply_to: head.in_reply_to,
+        thread_index: headers::plain(mail, "Thread-Index"),
         attachments,
         notes,
     })
@@ -281,6 +294,7 @@ pub fn head(mail: &RawMail) -> Result<MailText, Unreadable> {
         message_id: head.message_id,
         references: head.references,
         in_reply_to: head.in_reply_to,
+        thread_index: headers::plain(mail, "Thread-Index"),
         ..MailText::default()
     })
 }

@@ -95,6 +95,7 @@ pub(in crate::outbound) fn planner() -> Planner {
         limits: Limits::default(),
         expire: Duration::from_hours(5 * 24),
         phonebook_wait: jiff::SignedDuration::from_hours(3 * 24),
+        reply_window: jiff::SignedDuration::from_hours(3 * 24),
     }
 }
 

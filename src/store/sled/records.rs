@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::keys::Kind;
+use crate::mail::thread::Thread;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
 use crate::store::accounts::Account;
 use crate::store::guard::Spending;
@@ -446,13 +447,47 @@ pub fn decode_note(payload: &[u8]) -> Result<Note, Damage> {
     Ok(row.note.into_owned())
 }
 
+/// Not in older records, nor in those of a mail that begins a conversation.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct ThreadRow<'a> {
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    references: Cow<'a, [String]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index: Option<Text<'a>>,
+}
+
+impl<'a> ThreadRow<'a> {
+    pub(super) fn is_none(&self) -> bool {
+        self.references.is_empty() && self.index.is_none()
+    }
+
+    pub(super) fn of(thread: &'a Thread) -> Self {
+        Self {
+            references: Cow::Borrowed(&thread.references),
+            index: texts(&thread.index),
+        }
+    }
+
+    pub(super) fn into_thread(self) -> Thread {
+        Thread {
+            references: self.references.into_owned(),
+            index: self.index.map(Text::into_owned),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct LinkRow<'a> {
     ours: Option<Phone<'a>>,
+    // Versions before did not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<Text<'a>>,
     phone: Phone<'a>,
     sender: Text<'a>,
     message_id: Option<Text<'a>>,
     subject: Text<'a>,
+    #[serde(default, skip_serializing_if = "ThreadRow::is_none")]
+    thread: ThreadRow<'a>,
     at: At,
 }
 
@@ -460,10 +495,12 @@ struct LinkRow<'a> {
 pub fn encode_link(link: &Link) -> Vec<u8> {
     encode(&LinkRow {
         ours: link.ours.as_ref().map(Phone::of),
+        gateway: texts(&link.gateway),
         phone: Phone::of(&link.phone),
         sender: text(&link.sender),
         message_id: texts(&link.message_id),
         subject: text(&link.subject),
+        thread: ThreadRow::of(&link.thread),
         at: At(link.at),
     })
 }
@@ -473,10 +510,12 @@ pub fn decode_link(payload: &[u8]) -> Result<Link, Damage> {
     let row: LinkRow<'static> = parse(payload)?;
     Ok(Link {
         ours: row.ours.map(|n| n.0.into_owned()),
+        gateway: row.gateway.map(Text::into_owned),
         phone: row.phone.0.into_owned(),
         sender: row.sender.into_owned(),
         message_id: row.message_id.map(Text::into_owned),
         subject: row.subject.into_owned(),
+        thread: row.thread.into_thread(),
         at: row.at.0,
     })
 }

@@ -56,6 +56,7 @@ impl Desk {
             envelope_from: String::new(),
             admin: settings.admin.clone(),
             programs: Default::default(),
+            speech: Default::default(),
         };
         let bell = || Arc::new(Notify::new());
         let outbound = Outbound::new(

@@ -245,6 +245,8 @@ impl House {
         }];
         let link = Link {
             ours: Some(number(OURS)),
+            gateway: Some("hall".to_owned()),
+            thread: Default::default(),
             phone: number(PHONE),
             sender: sender.to_owned(),
             message_id: Some(message_id.to_owned()),
@@ -354,7 +356,7 @@ pub fn settings() -> Settings {
     };
     let line = Line {
         number: Some(number(OURS)),
-        from: None,
+        ..Line::default()
     };
     Settings {
         email_tags: true,
@@ -377,6 +379,7 @@ pub fn settings() -> Settings {
         ])),
         directories: Arc::default(),
         gateways: HashMap::from([("hall".to_owned(), line)]),
+        speech: Default::default(),
         hostname: "mail.example.com".to_owned(),
         admin: "postmaster@example.com".to_owned(),
         mail_from: "sms@example.com".to_owned(),

@@ -2,6 +2,7 @@
 
 pub mod directories;
 pub mod door;
+pub mod dovecot;
 pub mod failing_store;
 pub mod kannel;
 pub mod milter_client;

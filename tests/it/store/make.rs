@@ -36,6 +36,7 @@ pub fn message(n: u64) -> Message {
             recipient: format!("{}@sms.example.com", phone(n)),
             message_id: Some(format!("{n}@example.com")),
             subject: "On call".into(),
+            thread: Default::default(),
             report_to: Some("ann@example.com".into()),
             token: None,
             dsn: Default::default(),
@@ -236,6 +237,8 @@ pub fn link(n: u64, second: i64) -> Link {
         sender: "ann@example.com".into(),
         message_id: Some(format!("{second}@example.com")),
         subject: "On call".into(),
+        gateway: Some("hall".into()),
+        thread: Default::default(),
         at: at(second),
     }
 }

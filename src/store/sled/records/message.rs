@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::original::{DsnRow, OfMailRow, dsn, dsn_row};
-use super::{At, Damage, Id, Kept, Octets, Phone, Text, by_name, encode, parse, text, texts};
+use super::{
+    At, Damage, Id, Kept, Octets, Phone, Text, ThreadRow, by_name, encode, parse, text, texts,
+};
 use crate::sms::{Attributes, Class, Encoding, Language, Payload, Receipt, Shifts};
 use crate::store::{Attempt, Charge, Message, OfMail, Origin, Part, PartState, State, TokenId};
 
@@ -102,6 +104,8 @@ struct OriginRow<'a> {
     recipient: Text<'a>,
     message_id: Option<Text<'a>>,
     subject: Text<'a>,
+    #[serde(default, skip_serializing_if = "ThreadRow::is_none")]
+    thread: ThreadRow<'a>,
     report_to: Option<Text<'a>>,
     /// Not in older records, nor where no token pays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,6 +214,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
             recipient: text(&m.origin.recipient),
             message_id: texts(&m.origin.message_id),
             subject: text(&m.origin.subject),
+            thread: ThreadRow::of(&m.origin.thread),
             report_to: texts(&m.origin.report_to),
             token: m.origin.token.map(|id| id.to_string()),
             dsn: dsn_row(&m.origin.dsn),
@@ -273,6 +278,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
             recipient: row.origin.recipient.into_owned(),
             message_id: row.origin.message_id.map(Text::into_owned),
             subject: row.origin.subject.into_owned(),
+            thread: row.origin.thread.into_thread(),
             report_to: row.origin.report_to.map(Text::into_owned),
             token: match row.origin.token {
                 None => None,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::original::{DsnRow, dsn, dsn_row};
-use super::{At, Damage, Id, Octets, Phone, Text, encode, parse, text, texts};
+use super::{At, Damage, Id, Octets, Phone, Text, ThreadRow, encode, parse, text, texts};
 use crate::store::Origin;
 use crate::store::phonebook::{Audit, Entry, Group, KeptMail, Listing, Member, Question};
 
@@ -167,6 +167,8 @@ struct KeptMailRow<'a> {
     recipient: Text<'a>,
     message_id: Option<Text<'a>>,
     subject: Text<'a>,
+    #[serde(default, skip_serializing_if = "ThreadRow::is_none")]
+    thread: ThreadRow<'a>,
     report_to: Option<Text<'a>>,
     kept: At,
     text: Text<'a>,
@@ -188,6 +190,7 @@ pub fn encode_kept(mail: &KeptMail) -> Vec<u8> {
         recipient: text(&mail.origin.recipient),
         message_id: texts(&mail.origin.message_id),
         subject: text(&mail.origin.subject),
+        thread: ThreadRow::of(&mail.origin.thread),
         report_to: texts(&mail.origin.report_to),
         kept: At(mail.kept),
         text: text(&mail.text),
@@ -213,6 +216,7 @@ pub fn decode_kept(payload: &[u8]) -> Result<KeptMail, Damage> {
             recipient: row.recipient.into_owned(),
             message_id: row.message_id.map(Text::into_owned),
             subject: row.subject.into_owned(),
+            thread: row.thread.into_thread(),
             report_to: row.report_to.map(Text::into_owned),
             token: None,
             dsn: dsn(row.dsn)?,
@@ -281,7 +285,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_come_back(
-            a: String, b in of(any::<String>()), c in of(any::<String>()), number in number(),
+            thread in super::super::tests::thread(), a: String, b in of(any::<String>()), c in of(any::<String>()), number in number(),
             names in vec(any::<String>(), 0..3), id: [u8; 16], digest: [u8; 32], mails: u32,
             second in -1_000_000_000i64..4_000_000_000,
         ) {
@@ -307,7 +311,7 @@ mod tests {
                 id, kept: at, text: a.clone(), flash: mails > 1, confirm: true, private: false,
                 origin: Origin {
                     queue_id: b.clone(), recipient: a.clone(), message_id: c.clone(),
-                    subject: a.clone(), report_to: b.clone(), token: None,
+                    subject: a.clone(), thread: thread.clone(), report_to: b.clone(), token: None,
                     dsn: Dsn::default(), mail: None,
                 },
                 notes: names, fingerprint: (mails > 2).then_some(digest),

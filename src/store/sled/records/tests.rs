@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::message::{CLASSES, ENCODINGS, STATES};
 use super::*;
 use crate::mail::dsn::{self, Dsn, Notify, OriginalRecipient, Return};
+use crate::mail::thread::Thread;
 use crate::sms::{Attributes, Language, Payload, Receipt, Shifts};
 use crate::store::{Attempt, Charge, OfMail, Origin, Part, PartState, TokenId};
 
@@ -81,6 +82,10 @@ fn shifts() -> impl Strategy<Value = Shifts> {
     (language(), language()).prop_map(|(locking, single)| Shifts { locking, single })
 }
 
+pub(super) fn thread() -> impl Strategy<Value = Thread> {
+    (vec(string(), 0..4), of(string())).prop_map(|(references, index)| Thread { references, index })
+}
+
 /// What an envelope may ask.
 fn asked(bits: u32, text: &str) -> Dsn {
     let bit = |n: u32| bits & (1 << n) != 0;
@@ -118,18 +123,21 @@ fn message() -> impl Strategy<Value = Message> {
         string(),
         of(string()),
         token,
-        (any::<u32>(), of((id(), any::<u16>()))),
+        (any::<u32>(), of((id(), any::<u16>())), thread()),
     )
         .prop_map(
-            |(queue_id, recipient, message_id, subject, report_to, token, (dsn, mail))| Origin {
-                dsn: asked(dsn, &recipient),
-                mail: mail.map(|(id, messages)| OfMail { id, messages }),
-                queue_id,
-                recipient,
-                message_id,
-                subject,
-                report_to,
-                token,
+            |(queue_id, recipient, message_id, subject, report_to, token, (dsn, mail, thread))| {
+                Origin {
+                    dsn: asked(dsn, &recipient),
+                    mail: mail.map(|(id, messages)| OfMail { id, messages }),
+                    queue_id,
+                    recipient,
+                    message_id,
+                    subject,
+                    thread,
+                    report_to,
+                    token,
+                }
             },
         );
     let charge = (string(), string(), any::<(u32, u32, Option<u32>)>()).prop_map(
@@ -336,7 +344,7 @@ proptest! {
     #[test]
     fn what_points_to_messages_comes_back(
         id in id(), until in time(), part: usize, used: u32, ours in of(number()), phone in number(),
-        a in string(), b in string(), c in of(string()),
+        thread in thread(), a in string(), b in string(), c in of(string()),
     ) {
         let known = Known { until, id };
         prop_assert_eq!(decode_known(&encode_known(&known)), Ok(known));
@@ -346,7 +354,9 @@ proptest! {
         prop_assert_eq!(decode_counter(&encode_counter(&counter)), Ok(counter));
         let note: Note = [(a.clone(), b.clone())].into();
         prop_assert_eq!(decode_note(&encode_note(&b, &note)), Ok(note));
-        let link = Link { ours, phone, sender: a, message_id: c, subject: b, at: until };
+        let link = Link {
+            ours, gateway: c.clone(), phone, sender: a, message_id: c, subject: b, thread, at: until,
+        };
         prop_assert_eq!(decode_link(&encode_link(&link)), Ok(link));
     }
 

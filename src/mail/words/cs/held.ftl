@@ -1,0 +1,20 @@
+# SMS that wait for an administrator. $about: the subject of the mail, or the number. $until: a time with its
+# zone. $what: what was over a limit.
+
+# Následují čísla, každé se svým důvodem, a held-decides.
+held = Tyto SMS jsou pozdrženy a správce o tom byl informován:
+    .subject = SMS pozdržena: { $about }
+held-decides = O jejich odeslání rozhodne správce. Nebude-li rozhodnuto do { $until }, odeslány nebudou a dáme vám vědět. Není třeba je posílat znovu.
+
+# Správci.
+spending =
+    { $what }
+
+    Další SMS se pozdržují: neodesílají se a neztratí se.
+
+    `sms-milter queue list --state held` je zobrazí,
+    `sms-milter queue release ID`, `--sender ADRESA` nebo `--all` je odešle,
+    `sms-milter queue cancel ID` jednu zruší.
+
+    Co nebude uvolněno, po uplynutí queue.expire se zahodí a odesílatel se to dozví. Toto upozornění přijde jednou a znovu tehdy, trvá-li stav déle než den nebo byly-li pozdržené SMS uvolněny.
+    .subject = SMS jsou pozdrženy
