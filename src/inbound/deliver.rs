@@ -280,7 +280,7 @@ impl Inbound {
         let judge = |found: &Arc<Found>| {
             let known = Known::new(&settings.people, found);
             let decision = if unanswered {
-                address::by_default(&question(&settings, whole, links), &settings, known)
+                address::by_default(&about(&settings, whole, links), &settings, known)
             } else {
                 decide(&settings, desk, whole, links, known)
             };
@@ -411,7 +411,6 @@ impl Inbound {
         let followed = whole
             .follows
             .map(|id| compose::message_id(id, &settings.hostname));
-        let follows = format!("SMS from {}", whole.from);
         let link = recipient.link.as_ref();
         let answered = link.and_then(|link| link.message_id.as_deref());
         let mut thread = link.map_or_else(Thread::default, |link| link.thread.clone());
@@ -436,10 +435,7 @@ impl Inbound {
             parts: whole.parts,
             text,
             extra: shown.extra(),
-            subject: match link {
-                Some(link) => Some(&link.subject),
-                None => followed.as_ref().map(|_| follows.as_str()),
-            },
+            subject: link.map(|link| link.subject.as_str()),
             answers: followed.as_deref().or(answered),
             thread: &thread,
         };
@@ -555,7 +551,8 @@ impl Inbound {
     }
 }
 
-fn question<'a>(settings: &'a Settings, whole: &'a Whole, links: &'a [Link]) -> Question<'a> {
+/// What is looked at.
+fn about<'a>(settings: &'a Settings, whole: &'a Whole, links: &'a [Link]) -> Question<'a> {
     let line = settings.gateways.get(&whole.gateway);
     let own = line.and_then(|line| line.number.as_ref());
     Question {
@@ -575,7 +572,8 @@ fn decide(
     links: &[Link],
     known: Known<'_>,
 ) -> Decision {
-    let decision = address::decide(&question(settings, whole, links), settings, known);
+    let question = about(settings, whole, links);
+    let decision = address::decide(&question, settings, known);
     let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
     // A late part goes where the beginning of its text went, unless it names someone itself.
     match whole.follows.and_then(|first| desk.followed.get(&first)) {

@@ -113,6 +113,7 @@ pub fn sms(sms: &Sms) -> Vec<u8> {
     let subject = sms.subject.map(|s| line(s, MAX_SUBJECT));
     let subject = match subject.as_deref().map(base_subject) {
         Some(base) if !base.is_empty() => format!("Re: {base}"),
+        _ if sms.answers.is_some() => format!("Re: SMS from {who}"),
         _ => format!("SMS from {who}"),
     };
     let id = message_id(sms.id, sms.hostname);
@@ -572,6 +573,11 @@ mod tests {
         check(&subject("RE: Lunch"), from, "Re: Lunch");
         check(&subject("AW: Re: Lunch"), from, "Re: Lunch");
         check(&subject("Re:"), from, "SMS from +15551234567");
+        let late = Sms {
+            answers: Some("in.1@mail.example.com"),
+            ..example(&phone, "")
+        };
+        check(&late, from, "Re: SMS from +15551234567");
         check(&subject("Mittag\u{fc}"), from, "Re: Mittag\u{fc}");
         check(&subject("a\r\nBcc: x@y\u{2028}z"), from, "Re: a Bcc: x@y z");
         check(&subject(" \n"), from, "SMS from +15551234567");
