@@ -143,6 +143,11 @@ pub async fn run(
     let watched = (parts.gateways.clone(), ending.clone());
     inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
     let alarms = parts.outbound.alarms.clone();
+    inner.spawn(parts.outbound.alarms.clone().watch_mta(
+        parts.target.clone(),
+        parts.injector.trouble(),
+        ending.clone(),
+    ));
     inner.spawn(room::watch(
         store.clone(),
         alarms,
@@ -272,6 +277,8 @@ struct Parts {
     outbound: Arc<Outbound>,
     inbound: Arc<Inbound>,
     injector: Arc<Injector>,
+    /// Where mails are handed in.
+    target: String,
     simulated: Vec<Arc<Simulated>>,
     desk: Arc<Desk>,
     /// Who is told by HTTP, and how.
@@ -373,6 +380,7 @@ impl Parts {
             world.clone(),
             mail_bell.clone(),
             message_bell,
+            outbound.loops.clone(),
         );
         let injector = Injector::new(
             settings.inject.clone(),
@@ -392,6 +400,7 @@ impl Parts {
             outbound,
             inbound,
             injector,
+            target: settings.inject.target.to_string(),
             simulated,
             desk,
             programs,

@@ -9,7 +9,8 @@ use crate::config::{Log, LogFormat};
 use crate::sms::number;
 
 /// Libraries that would print whole mails, PDUs or requests below this.
-const QUIET: &str = "indymilter=info,hyper=info,reqwest=info,lettre=info,sled=warn,h2=info,html5ever=error,mio=info";
+const QUIET: &str =
+    "indymilter=info,hyper=info,reqwest=info,sled=warn,h2=info,html5ever=error,mio=info";
 
 /// Starts logging; `RUST_LOG` overrides the configured level.
 pub fn start(log: &Log) {

@@ -2,7 +2,8 @@
 //!
 //! One finding a line: `error:` is refused at start or would break a promise, `warning:` an admin may
 //! want to act, `ok:` was looked at. It changes nothing, sends nothing, and asks Postfix for its settings
-//! with `postconf` (fixed arguments, 5 s, 1 MiB); of the MTA at `mail.inject` it reads the greeting, and directories of users it asks for nobody.
+//! with `postconf` (fixed arguments, 5 s, 1 MiB); it greets the MTA at `mail.inject` and logs in there (5 s), and directories of
+//! users it asks for nobody.
 //! An absent modem or MTA is a warning: the daemon starts without them.
 
 mod directories;
@@ -10,8 +11,7 @@ mod postconf;
 mod postfix;
 
 use std::fmt::Display;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,14 +22,11 @@ use nix::unistd::{AccessFlags, access};
 
 use super::Failure;
 use crate::config::{self, Gateway, Settings};
-use crate::mail::inject::Target;
+use crate::mail::inject;
 use crate::store::sled::guard::Room;
 
 /// The MTA is near; one that has not greeted by then is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// RFC 5321 §4.5.3.1.5.
-const MAX_GREETING: u64 = 512;
 
 /// `check …`
 #[derive(Debug, Args)]
@@ -182,37 +179,18 @@ fn serial(id: &str, device: &str, findings: &mut Findings<'_>) -> std::io::Resul
     }
 }
 
-/// The MTA takes our mails.
+/// The MTA takes our mails, as far as that shows without one.
 fn greeting(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result<()> {
-    let Target::Smtp { host, port } = &settings.inject.target;
-    match greets(host, *port) {
-        Ok(()) => findings.ok(format!("mail.inject: the MTA at {host}:{port} greets")),
+    let target = &settings.inject.target;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let probe = async { tokio::time::timeout(PATIENCE, inject::probe(&settings.inject)).await };
+    let late = |_| Err("it does not answer".to_owned());
+    match runtime.block_on(probe).unwrap_or_else(late) {
+        Ok(how) => findings.ok(format!("mail.inject: the MTA at {target} {how}")),
         Err(why) => findings.warning(format!(
-            "mail.inject: {host}:{port}: {why}; mails wait until it does"
+            "mail.inject: {target}: {why}; mails wait until it does"
         )),
     }
-}
-
-fn greets(host: &str, port: u16) -> Result<(), String> {
-    let mut last = "the name has no address".to_owned();
-    for address in (host, port).to_socket_addrs().map_err(|e| e.to_string())? {
-        let stream = match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => stream,
-            Err(error) => {
-                last = error.to_string();
-                continue;
-            }
-        };
-        stream
-            .set_read_timeout(Some(PATIENCE))
-            .map_err(|e| e.to_string())?;
-        let mut line = String::new();
-        let read = BufReader::new(stream.take(MAX_GREETING)).read_line(&mut line);
-        return match read {
-            Ok(_) if line.starts_with("220") => Ok(()),
-            Ok(_) => Err("what answers is not an MTA that takes mail now".into()),
-            Err(error) => Err(error.to_string()),
-        };
-    }
-    Err(last)
 }

@@ -12,7 +12,7 @@ use crate::access::People;
 use crate::directory::Directories;
 use crate::gateway::Common;
 use crate::inbound::{self, OnConflict};
-use crate::mail::inject::{self, Target};
+use crate::mail::inject::{self, Login, Target};
 use crate::mail::words::{self, Speech, Words};
 use crate::mail::{address, report::Letterhead};
 use crate::rules::IncomingRule;
@@ -20,9 +20,19 @@ use crate::rules::IncomingRule;
 /// A question of more than three SMS is not read.
 const MAX_QUESTION: usize = words::MAX_PHONE;
 
+/// A longer name is none (RFC 4616 allows 255).
+const MAX_LOGIN: usize = 255;
+
+/// How mails are handed in.
+struct Way {
+    target: Target,
+    login: Option<Login>,
+    ca: Option<String>,
+}
+
 /// `mail`, judged.
 pub(super) struct Mails {
-    target: Option<Target>,
+    way: Option<Way>,
     pub letterhead: Letterhead,
     pub envelope_from: String,
     pub admin: String,
@@ -47,7 +57,7 @@ impl Judge<'_> {
             None => None,
         };
         Mails {
-            target: self.target(&at.key("inject"), raw.inject.as_deref()),
+            way: self.way(&at, raw),
             letterhead: Letterhead {
                 hostname: hostname.to_owned(),
                 from: match &raw.from {
@@ -148,21 +158,70 @@ impl Judge<'_> {
         spoken.map(|words| words.language().into())
     }
 
-    fn target(&mut self, at: &At, raw: Option<&str>) -> Option<Target> {
-        let Some(text) = raw else {
+    /// Where mails are handed in, and what we show there.
+    fn way(&mut self, at: &At, raw: &raw::Mail) -> Option<Way> {
+        let login = self.inject_login(at, raw);
+        let ca = self.inject_ca(at, raw.inject_ca.as_deref());
+        let here = at.key("inject");
+        let Some(text) = &raw.inject else {
             self.missing(
-                at,
+                &here,
                 "a port of the MTA without this milter, as smtp://127.0.0.1:10026",
             );
             return None;
         };
-        match Target::parse(text) {
-            Ok(target) => Some(target),
+        let target = Target::parse(text)
+            .and_then(|target| target.with(raw.inject_user.is_some(), raw.inject_ca.is_some()));
+        match target {
+            Ok(target) => Some(Way { target, login, ca }),
             Err(error) => {
-                self.errors.add(at, error.to_string());
+                self.errors.add(&here, error.to_string());
                 None
             }
         }
+    }
+
+    fn inject_login(&mut self, at: &At, raw: &raw::Mail) -> Option<Login> {
+        let (user, password) = (at.key("inject_user"), at.key("inject_password"));
+        match (&raw.inject_user, &raw.inject_password) {
+            (None, None) => None,
+            (Some(_), None) => {
+                self.missing(&password, "{ file: /etc/sms-milter/inject.secret }");
+                None
+            }
+            (None, Some(_)) => {
+                self.missing(&user, "the name that goes with mail.inject_password");
+                None
+            }
+            (Some(name), Some(secret)) => {
+                if name.is_empty() || name.len() > MAX_LOGIN || name.contains(char::is_control) {
+                    let write = "is not a name to log in with; write the one that the MTA knows";
+                    self.wrong(&user, name, write);
+                }
+                let secret = self.secret(&password, secret);
+                // It ends the name in AUTH PLAIN (RFC 4616).
+                if secret.expose().contains('\0') {
+                    self.errors.add(&password, "has a NUL in it; write another");
+                }
+                Some(Login {
+                    user: name.clone(),
+                    password: secret,
+                })
+            }
+        }
+    }
+
+    fn inject_ca(&mut self, at: &At, path: Option<&str>) -> Option<String> {
+        let (at, path) = (at.key("inject_ca"), path?);
+        let pem = self.pem(&at, path)?;
+        if let Err(why) = inject::check_authorities(&pem) {
+            self.wrong(
+                &at,
+                path,
+                format!("{why}; write the path of a PEM file with certificates"),
+            );
+        }
+        Some(pem)
     }
 
     /// `NAME <ADDRESS>`, or an address.
@@ -204,12 +263,34 @@ impl Judge<'_> {
         list.filter_map(default).collect()
     }
 
+    /// An SMS whose mail is for an SMS address would be refused there, and go in a circle if it were not.
+    fn mailbox_for_sms(
+        &mut self,
+        at: &At,
+        text: &str,
+        addresses: &address::Settings,
+    ) -> Option<String> {
+        let found = self.address(at, text)?;
+        let domain = found.rsplit_once('@').map_or("", |(_, domain)| domain);
+        if addresses
+            .domains
+            .iter()
+            .any(|own| own.sms.eq_ignore_ascii_case(domain))
+        {
+            let write =
+                "is an SMS address, and what came as SMS is not sent on as SMS; write a mailbox";
+            self.wrong(at, text, write);
+        }
+        Some(found)
+    }
+
     /// `incoming`.
     pub fn incoming(
         &mut self,
         root: &At,
         raw: Option<&raw::Incoming>,
         gateways: &[String],
+        addresses: &address::Settings,
     ) -> Incoming {
         let none = raw::Incoming::default();
         let raw = raw.unwrap_or(&none);
@@ -261,7 +342,7 @@ impl Judge<'_> {
             ),
             default: match raw.default.as_deref() {
                 None | Some("none") => None,
-                Some(address) => self.address(&at.key("default"), address),
+                Some(address) => self.mailbox_for_sms(&at.key("default"), address, addresses),
             },
             rules: self.incoming_rules(&at.key("rules"), raw.rules.as_ref(), gateways),
         }
@@ -284,15 +365,19 @@ pub(super) struct Incoming {
 
 impl Mails {
     /// How mails are handed in.
-    pub fn inject(&self, incoming: &Incoming) -> Option<inject::Settings> {
+    pub fn inject(&self, incoming: &Incoming, words: &Words) -> Option<inject::Settings> {
+        let way = self.way.as_ref()?;
         Some(inject::Settings {
-            target: self.target.clone()?,
+            target: way.target.clone(),
+            login: way.login.clone(),
+            ca: way.ca.clone(),
             hello: self.letterhead.hostname.clone(),
             deadline: inject::DEADLINE,
             fallback: inject::Fallback {
                 default: incoming.default.clone(),
                 admin: self.admin.clone(),
                 from: self.letterhead.from.1.clone(),
+                words: words.clone(),
             },
         })
     }

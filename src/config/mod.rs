@@ -313,10 +313,10 @@ impl Judge<'_> {
         self.public_url.clone_from(&web.public_url);
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
-        let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids);
+        let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids, &addresses);
         let speech = Speech::new(self.words.clone(), &people.access);
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
-        let inject = mails.inject(&incoming);
+        let inject = mails.inject(&incoming, &self.words);
         let common = gateways.iter().map(Gateway::common);
         let defaults = self.gateway_defaults(&root, raw.gateways.as_ref());
         let inbound = mails::inbound(

@@ -8,7 +8,7 @@ use super::problems::At;
 use super::raw;
 use super::scalars::Judge;
 use super::{Log, LogFormat, Web};
-use crate::mail::inject::{self, Target};
+use crate::mail::inject::{self, Place};
 use crate::milter::{self, Listen};
 
 /// Where the store is when the configuration does not say.
@@ -260,25 +260,33 @@ impl Judge<'_> {
                 format!("is the place of {listen} too; write another path"),
             );
         }
-        if let Some(inject::Settings {
-            target: Target::Smtp { host, port },
-            ..
-        }) = inject
-        {
-            let at = root.key("mail").key("inject");
-            if at_milter(host, *port) {
+        let Some(inject::Settings { target, .. }) = inject else {
+            return;
+        };
+        let at = root.key("mail").key("inject");
+        let write = "write the port of an MTA without this milter";
+        match &target.place {
+            Place::Tcp { host, port } if at_milter(host, *port) => {
+                self.errors
+                    .add(&at, format!("is the place of {listen}; {write}"));
+            }
+            Place::Tcp { host, port }
+                if *port == web.listen.port() && *port != 0 && overlaps(&web_host, host) =>
+            {
+                self.errors
+                    .add(&at, format!("is the place of web.listen; {write}"));
+            }
+            Place::Unix(path) if matches!(inet, Some(Listen::Unix { path: own }) if own == path) => {
                 self.errors.add(
                     &at,
-                    format!(
-                        "is the place of {listen}; write the port of an MTA without this milter"
-                    ),
-                );
-            } else if *port == web.listen.port() && *port != 0 && overlaps(&web_host, host) {
-                self.errors.add(
-                    &at,
-                    "is the place of web.listen; write the port of an MTA without this milter",
+                    format!("is the place of {listen}; write the socket of an MTA"),
                 );
             }
+            Place::Unix(path) if path == control => {
+                self.errors
+                    .add(&at, "is the place of control; write the socket of an MTA");
+            }
+            _ => {}
         }
     }
 

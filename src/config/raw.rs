@@ -450,7 +450,10 @@ shape! { /// `incoming.rules[]`
     }
 }
 shape! { /// `mail`
-    Mail { inject: String, envelope_from: String, from: String, admin: String, language: String, templates: String }
+    Mail {
+        inject: String, inject_user: String, inject_password: Secret, inject_ca: String,
+        envelope_from: String, from: String, admin: String, language: String, templates: String,
+    }
 }
 shape! { /// `web`
     Web { listen: String, public_url: String, trusted_proxies: Several, compat: Several, admins: BTreeMap<String, String> }

@@ -251,6 +251,11 @@ impl Inbound {
         }
         let phone = whole.from.number();
         if let Some(phone) = phone
+            && mails > 0
+        {
+            self.loops.heard(phone, &whole.text, now);
+        }
+        if let Some(phone) = phone
             && (unanswered || !plan.with.is_empty())
         {
             let done = |id| whole.id == id || plan.with.iter().any(|with| with.id == id);

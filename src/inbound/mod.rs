@@ -26,6 +26,7 @@ use crate::access::People;
 use crate::directory::Directories;
 use crate::live::Live;
 use crate::mail::words::Speech;
+use crate::outbound::loops::Loops;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
 use crate::store::Store;
@@ -105,6 +106,8 @@ pub struct Inbound {
     wake: Notify,
     mail_bell: Arc<Notify>,
     message_bell: Arc<Notify>,
+    /// Hears of each SMS that became a mail.
+    loops: Arc<Loops>,
 }
 
 impl Inbound {
@@ -115,6 +118,7 @@ impl Inbound {
         world: World,
         mail_bell: Arc<Notify>,
         message_bell: Arc<Notify>,
+        loops: Arc<Loops>,
     ) -> Arc<Self> {
         Arc::new(Self {
             settings: Live::new(settings),
@@ -123,6 +127,7 @@ impl Inbound {
             wake: Notify::new(),
             mail_bell,
             message_bell,
+            loops,
         })
     }
 

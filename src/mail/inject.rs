@@ -1,37 +1,49 @@
-//! Handing our mails to the MTA by SMTP (RFC 5321), until it takes them or refuses for good.
+//! Handing our mails to the MTA by SMTP (RFC 5321) or LMTP (RFC 2033), until it takes them or refuses for good.
 //!
-//! One recipient a mail, up to `OPEN` mails at a time. What the MTA took is settled directly below
-//! its answer; no answer, or a temporary one, is tried again with a growing delay; a mail sent twice
-//! bears the same Message-ID (durability W15). A mail that is refused for good, or too old, goes to
+//! One recipient a mail, so one answer a mail, up to `OPEN` mails at a time. What the MTA took is settled
+//! directly below its answer; no answer, or a temporary one, is tried again with a growing delay; a mail sent
+//! twice bears the same Message-ID (durability W15). A mail that is refused for good, or too old, goes to
 //! the default recipient, then to the admin with the MTA's words, and when even that is refused it
 //! stays in the store where the admin sees it: no mail is dropped.
+//!
+//! What is no fault of the mail (nobody listens, a wrong certificate, a wrong password) is a [`Trouble`]: mails
+//! wait, those that are due meanwhile are not tried one by one, and whoever asks [`Injector::trouble`] hears
+//! of it.
 //!
 //! What is for a program and no mail ([`OutMail::post`]) takes the same way, up to the last step: a
 //! [`Post`] takes it there. What the program refuses goes to the admin.
 //!
-//! Never: TLS or login (the MTA is on this machine, or across a trusted wire), a program to start, a
-//! bare CR or LF on the wire (T18), a connection used again after an error or a time-out: an answer
-//! that comes late would be taken for that of the next mail. (lettre's own pool takes a connection
-//! back when a send is cancelled, so the idle ones are kept here.)
+//! Never: a program to start, a bare CR or LF on the wire (T18), a password in clear to another machine or into
+//! a log, a certificate unchecked where one is required (T44), a connection used again after an error or a
+//! time-out: an answer that comes late would be taken for that of the next mail.
+//!
+//! The client is our own: of the libraries one knows no LMTP, one shows the login in its log, one needs a newer
+//! Rust; and what an answer means depends on what it answers.
+
+mod dial;
+mod reply;
+mod talk;
+mod target;
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use lettre::Address;
-use lettre::address::Envelope;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::extension::ClientId;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+use self::dial::Security;
+pub use self::dial::check_authorities;
+use self::talk::{Failure, Parcel, Talk};
+pub use self::target::{Place, Protocol, Target, TargetError, Tls};
 use super::compose;
+use super::words::Words;
 use crate::live::Live;
+use crate::secret::Secret;
 use crate::store::{MailOutcome, OutMail, QueuedMail, Store, StoreError};
 use crate::wire::push::Push;
 use crate::world::World;
@@ -41,9 +53,6 @@ const OPEN: usize = 8;
 
 /// How often to look for mails that nobody rang for.
 const POLL: Duration = Duration::from_secs(1);
-
-/// An MTA that does not accept a connection in this time is down.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// The default deadline of a whole transaction. RFC 5321 §4.5.3.2.6 grants the answer to the dot ten
 /// minutes; an MTA that needs more than five for an SMS does not work.
@@ -68,14 +77,22 @@ const MAX_DELAY: Duration = Duration::from_secs(900);
 /// `maximal_queue_lifetime`).
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// The MTA's words are cut after this.
-const MAX_WORDS: usize = 300;
+/// After a [`Trouble`] nothing is tried for so long: with a thousand mails in the queue an MTA that comes back
+/// must not be met by each of them anew.
+const REST: SignedDuration = SignedDuration::from_secs(5);
+
+/// Longer addresses are none: 64 octets, `@` and 255 (RFC 5321 §4.5.3.1).
+const MAX_ADDRESS: usize = 320;
 
 /// How to hand mails in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where the MTA is.
     pub target: Target,
+    /// What it knows us by, if it asks.
+    pub login: Option<Login>,
+    /// Authorities beside the machine's that its certificate may be of, in PEM.
+    pub ca: Option<String>,
     /// What we say we are in EHLO: this machine's name.
     pub hello: String,
     /// The longest that one mail may take; [`DEADLINE`].
@@ -84,84 +101,37 @@ pub struct Settings {
     pub fallback: Fallback,
 }
 
-/// Where the MTA is.
+/// What the MTA knows us by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// `smtp://host:port`.
-    Smtp {
-        /// A name or an address, IPv6 without brackets.
-        host: String,
-        /// 25 if not given.
-        port: u16,
-    },
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// What proves it.
+    pub password: Secret,
 }
 
-/// Why a text is not a [`Target`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// Not yet.
-    #[error("{0} is not supported yet: write smtp://HOST:PORT")]
-    NotYet(&'static str),
-    /// Neither that nor anything else.
-    #[error("{0} is no address of an MTA: write smtp://HOST:PORT, as smtp://127.0.0.1:10026")]
-    Form(String),
+/// Why no mail at all can be handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody listens there, or does not want to now.
+    Down(String),
+    /// There is no TLS, or the certificate is not good.
+    Tls(String),
+    /// The MTA does not know us.
+    Login(String),
 }
 
-impl Target {
-    /// Reads `smtp://127.0.0.1:10026`, `smtp://mail.example.com`, `smtp://[::1]:25`.
-    pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let form = || TargetError::Form(compose::line(text, 80));
-        let Some((scheme, rest)) = text.trim().split_once(':') else {
-            return Err(form());
-        };
-        match scheme {
-            "smtp" => {}
-            "lmtp" => return Err(TargetError::NotYet("lmtp")),
-            "unix" => return Err(TargetError::NotYet("a unix socket")),
-            _ => return Err(form()),
-        }
-        let rest = rest.strip_prefix("//").ok_or_else(form)?;
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match rest.strip_prefix('[').map(|v6| v6.split_once(']')) {
-            Some(Some((host, ""))) => (host, None),
-            Some(Some((host, port))) => (host, Some(port.strip_prefix(':').ok_or_else(form)?)),
-            Some(None) => return Err(form()),
-            None => rest
-                .split_once(':')
-                .map_or((rest, None), |(host, port)| (host, Some(port))),
-        };
-        let port = match port {
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|&port| port > 0)
-                .ok_or_else(form)?,
-            None => 25,
-        };
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:%".contains(c);
-        if host.is_empty() || !host.chars().all(fits) {
-            return Err(form());
-        }
-        Ok(Target::Smtp {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target::Smtp { host, port } = self;
-        if host.contains(':') {
-            write!(f, "smtp://[{host}]:{port}")
-        } else {
-            write!(f, "smtp://{host}:{port}")
+impl Trouble {
+    /// What happened, on one line.
+    pub fn why(&self) -> &str {
+        match self {
+            Trouble::Down(why) | Trouble::Tls(why) | Trouble::Login(why) => why,
         }
     }
 }
 
 /// Who gets what the MTA refuses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fallback {
     /// Gets the SMS that were for someone the MTA does not know (`incoming.default`).
     pub default: Option<String>,
@@ -169,6 +139,8 @@ pub struct Fallback {
     pub admin: String,
     /// From of the notes to the admin.
     pub from: String,
+    /// What they say.
+    pub words: Words,
 }
 
 /// Takes what is for programs to them.
@@ -188,7 +160,11 @@ pub struct Injector {
     store: Arc<dyn Store>,
     world: World,
     bell: Arc<Notify>,
-    idle: Mutex<Vec<(Instant, AsyncSmtpConnection)>>,
+    security: Security,
+    idle: Mutex<Vec<(Instant, Talk)>>,
+    /// The trouble there is, and until when nothing is tried.
+    trouble: watch::Sender<Option<Trouble>>,
+    rest: Mutex<Option<Timestamp>>,
 }
 
 /// What the MTA made of a mail, or a program of what it was told.
@@ -218,8 +194,16 @@ impl Injector {
             store,
             world,
             bell,
+            security: Security::default(),
             idle: Mutex::new(Vec::new()),
+            trouble: watch::Sender::new(None),
+            rest: Mutex::new(None),
         })
+    }
+
+    /// The trouble there is, whenever that changes.
+    pub fn trouble(&self) -> watch::Receiver<Option<Trouble>> {
+        self.trouble.subscribe()
     }
 
     /// Hands mails in until `stop` turns true or the store is dead.
@@ -270,15 +254,18 @@ impl Injector {
     /// One mail, from the queue to its settled outcome.
     async fn handle(self: Arc<Self>, queued: QueuedMail, mut stop: watch::Receiver<bool>) {
         let started = Instant::now();
-        let answer = match queued.mail.post {
-            true => {
+        let resting = self.rests().filter(|_| !queued.mail.post);
+        let known = resting.is_some();
+        let answer = match resting {
+            Some(trouble) => Answer::Later(trouble.why().to_owned()),
+            None if queued.mail.post => {
                 let mail = &queued.mail;
                 self.programs.post(&mail.recipient, &mail.bytes).await
             }
-            false => self.send(&queued.mail).await,
+            None => self.send(&queued.mail).await,
         };
         let (outcome, why) = self.outcome(&queued, answer).await;
-        log(&queued, &outcome, &why, started.elapsed());
+        log(&queued, &outcome, &why, known, started.elapsed());
         let id = queued.mail.id;
         // The MTA's answer is not forgotten for a store that is full just now.
         while let Err(reason) = self
@@ -338,14 +325,16 @@ impl Injector {
 
     /// The mail that goes in place of one that was refused for good.
     fn instead(&self, mail: &OutMail, error: &str, is_report: bool) -> Option<OutMail> {
-        let Fallback { admin, from, .. } = &self.settings.fallback;
+        let Fallback {
+            admin, from, words, ..
+        } = &self.settings.fallback;
         let default = self.default.get();
         let is_for = |address: &String| address.eq_ignore_ascii_case(&mail.recipient);
         if mail.last_resort || is_for(admin) {
             return None;
         }
         let id = self.world.message_id();
-        let words = match mail.post {
+        let posted = match mail.post {
             true => Push::from_json(&mail.bytes).map(|push| push.in_words()),
             false => None,
         };
@@ -360,19 +349,27 @@ impl Injector {
                 ..mail.clone()
             });
         }
-        let to = &mail.recipient;
-        let text = match &words {
-            Some(words) => {
-                format!("What was to be posted to {to} was not taken: {error}\n\n{words}")
+        let mut args = vec![
+            ("recipient", mail.recipient.as_str().into()),
+            ("why", error.into()),
+        ];
+        let key = match posted {
+            Some(posted) => {
+                args.push(("content", posted.into()));
+                "mail-not-posted"
             }
-            None => format!("The mail server refused the attached mail to {to}:\n\n{error}"),
+            None => "mail-refused",
         };
+        let (subject, text) = (
+            words.say("mail-refused.subject", &args),
+            words.say(key, &args),
+        );
         let note = compose::Note {
             id,
             hostname: &self.settings.hello,
             from,
             to: admin,
-            subject: &format!("Mail to {} was refused", mail.recipient),
+            subject: &subject,
             text: &text,
             at: self.world.now(),
             original: (!mail.post).then_some(&mail.bytes),
@@ -394,76 +391,165 @@ impl Injector {
     }
 
     async fn send(&self, mail: &OutMail) -> Answer {
-        let envelope = match envelope(mail) {
-            Ok(envelope) => envelope,
-            Err(refused) => return refused,
-        };
+        for address in [&mail.sender, &mail.recipient] {
+            if !(is_address(address) || address.is_empty() && *address == mail.sender) {
+                let shown = compose::line(address, 100);
+                return Answer::Refused(format!("{shown} is no mail address"));
+            }
+        }
         let bytes = wire_lines(&mail.bytes);
-        match timeout(self.settings.deadline, self.transact(&envelope, &bytes)).await {
-            Ok(answer) => answer,
+        let parcel = Parcel {
+            sender: &mail.sender,
+            recipient: &mail.recipient,
+            mail: &bytes,
+        };
+        match timeout(self.settings.deadline, self.transact(&parcel)).await {
+            Ok(Ok(())) => Answer::Taken,
+            Ok(Err(Failure::Refused(why))) => Answer::Refused(why),
+            Ok(Err(Failure::Later(why))) => Answer::Later(why),
+            Ok(Err(Failure::Ours(trouble))) => Answer::Later(trouble.why().to_owned()),
             // The connection went with the future.
             Err(_) => Answer::Later("the mail server did not answer in time".to_owned()),
         }
     }
 
-    async fn transact(&self, envelope: &Envelope, bytes: &[u8]) -> Answer {
-        let mut connection = match self.connection().await {
-            Ok(connection) => connection,
-            // Whatever it says before it has heard of the mail is not about the mail.
-            Err(error) => return Answer::Later(words(&error)),
+    async fn transact(&self, parcel: &Parcel<'_>) -> Result<(), Failure> {
+        let mut talk = match self.connection().await {
+            Ok(talk) => talk,
+            Err(failure) => return Err(self.look_at(failure)),
         };
-        match connection.send(envelope, bytes).await {
-            Ok(_) => {
-                self.idle().push((Instant::now(), connection));
-                Answer::Taken
+        match talk.hand_in(parcel).await {
+            Ok(()) => {
+                self.idle().push((Instant::now(), talk));
+                self.is_well();
+                Ok(())
             }
-            // Not for this MTA: it takes no UTF-8 in addresses or no 8-bit text.
-            Err(error) if error.is_permanent() || error.is_client() => {
-                Answer::Refused(words(&error))
+            Err(failure) => {
+                talk.quit().await;
+                Err(self.look_at(failure))
             }
-            Err(error) => Answer::Later(words(&error)),
         }
     }
 
-    async fn connection(&self) -> Result<AsyncSmtpConnection, lettre::transport::smtp::Error> {
-        while let Some(mut connection) = self.take_idle() {
-            if connection.test_connected().await {
-                return Ok(connection);
+    async fn connection(&self) -> Result<Talk, Failure> {
+        while let Some(mut talk) = self.take_idle() {
+            if talk.is_alive().await {
+                return Ok(talk);
             }
         }
-        let Target::Smtp { host, port } = &self.settings.target;
-        let hello = ClientId::Domain(self.settings.hello.clone());
-        let server = (host.as_str(), *port);
-        AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, None, None).await
+        talk::open(&self.settings, &self.security).await
     }
 
-    fn take_idle(&self) -> Option<AsyncSmtpConnection> {
+    fn take_idle(&self) -> Option<Talk> {
         let mut idle = self.idle();
         idle.retain(|(since, _)| since.elapsed() < IDLE);
-        idle.pop().map(|(_, connection)| connection)
+        idle.pop().map(|(_, talk)| talk)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, AsyncSmtpConnection)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Instant, Talk)>> {
         // A list of connections is whole after any panic.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The trouble for which nothing is tried just now.
+    fn rests(&self) -> Option<Trouble> {
+        let until = *self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.world.now();
+        // A clock that went back does not make a long rest.
+        let rests = |until: &Timestamp| now < *until && until.duration_since(now) <= REST;
+        until
+            .filter(rests)
+            .and_then(|_| self.trouble.borrow().clone())
+    }
+
+    /// Notes whether it is trouble.
+    fn look_at(&self, failure: Failure) -> Failure {
+        let Failure::Ours(trouble) = &failure else {
+            self.is_well();
+            return failure;
+        };
+        let until = self.world.now().checked_add(REST).ok();
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        let is_new = |known: &Option<Trouble>| known.as_ref() != Some(trouble);
+        let news = self.trouble.send_if_modified(|known| {
+            let news = is_new(known);
+            *known = Some(trouble.clone());
+            news
+        });
+        if news {
+            let (target, why) = (&self.settings.target, trouble.why());
+            match trouble {
+                Trouble::Down(_) => warn!(event = "mta-down", %target, why),
+                Trouble::Tls(_) => error!(event = "mta-not-trusted", %target, why),
+                Trouble::Login(_) => error!(event = "mta-login-refused", %target, why),
+            }
+        }
+        failure
+    }
+
+    fn is_well(&self) {
+        let was = self
+            .trouble
+            .send_if_modified(|trouble| trouble.take().is_some());
+        if was {
+            info!(event = "mta-back", target = %self.settings.target);
+        }
+    }
 }
 
-fn envelope(mail: &OutMail) -> Result<Envelope, Answer> {
-    let parse = |address: &str| {
-        address.parse::<Address>().map_err(|_| {
-            Answer::Refused(format!(
-                "{} is no mail address",
-                compose::line(address, 100)
-            ))
+/// What would be met now: opens a connection, logs in, and says goodbye. `Ok`: what the line is like.
+pub async fn probe(settings: &Settings) -> Result<&'static str, String> {
+    let mut talk = match talk::open(settings, &Security::default()).await {
+        Ok(talk) => talk,
+        Err(Failure::Ours(trouble)) => return Err(trouble.why().to_owned()),
+        Err(Failure::Later(why) | Failure::Refused(why)) => return Err(why),
+    };
+    talk.quit().await;
+    Ok(match (settings.target.tls, &settings.login) {
+        (Tls::Required | Tls::Implicit, Some(_)) => {
+            "greets, its certificate is good, and it knows us"
+        }
+        (Tls::Required | Tls::Implicit, None) => "greets, and its certificate is good",
+        (_, Some(_)) => "greets, and it knows us",
+        (_, None) => "greets",
+    })
+}
+
+/// Whether it may stand in `<>` of MAIL and RCPT: a dot-string or a quoted one, `@`, and a domain or an address
+/// (RFC 5321 §4.1.2, RFC 6531 §3.3). Dots may stand where that forbids it: such addresses are in use.
+pub fn is_address(address: &str) -> bool {
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return false;
+    };
+    let harmless = |c: char| !c.is_control() && !c.is_whitespace() && !"<>()[]\\,;:\"@".contains(c);
+    let is_plain = || !local.is_empty() && local.chars().all(harmless);
+    let is_quoted = || {
+        let inner = local
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        let mut chars = inner.unwrap_or("\"").chars();
+        std::iter::from_fn(|| match chars.next() {
+            Some('\\') => Some(chars.next().is_some_and(|c| (' '..='~').contains(&c))),
+            c => c.map(|c| {
+                c != '"' && !"<>".contains(c) && (c == ' ' || !c.is_control() && !c.is_whitespace())
+            }),
         })
+        .all(|fits| fits)
     };
-    let sender = match mail.sender.as_str() {
-        "" => None,
-        sender => Some(parse(sender)?),
+    let in_name = |c: char| c.is_alphanumeric() || "-._".contains(c);
+    let literal = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_domain = match literal {
+        Some(ip) => {
+            !ip.is_empty()
+                && ip
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || ".:".contains(c))
+        }
+        None => !domain.is_empty() && domain.chars().all(in_name),
     };
-    let recipient = parse(&mail.recipient)?;
-    Envelope::new(sender, vec![recipient]).map_err(|e| Answer::Refused(e.to_string()))
+    address.len() <= MAX_ADDRESS && is_domain && (is_plain() || is_quoted())
 }
 
 /// The mail with nothing but CRLF for line ends.
@@ -490,12 +576,8 @@ fn wire_lines(mail: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(lines)
 }
 
-/// The MTA's words, or what is wrong with the connection, on one line.
-fn words(error: &lettre::transport::smtp::Error) -> String {
-    compose::line(&error.to_string(), MAX_WORDS)
-}
-
-fn log(queued: &QueuedMail, outcome: &MailOutcome, why: &str, took: Duration) {
+/// `known`: it was not even tried, and the log says why already.
+fn log(queued: &QueuedMail, outcome: &MailOutcome, why: &str, known: bool, took: Duration) {
     let QueuedMail { mail, attempts, .. } = queued;
     let attempt = attempts + 1;
     let about = mail.about.map(|id| id.to_string()).unwrap_or_default();
@@ -503,6 +585,9 @@ fn log(queued: &QueuedMail, outcome: &MailOutcome, why: &str, took: Duration) {
         MailOutcome::Taken => {
             let event = if mail.post { "posted" } else { "mailed" };
             info!(msg = about, mail = %mail.id, event, attempt, ?took);
+        }
+        MailOutcome::Later { at, .. } if known => {
+            debug!(msg = about, mail = %mail.id, event = "mail-later", attempt, %at, why);
         }
         MailOutcome::Later { at, .. } => {
             warn!(msg = about, mail = %mail.id, event = "mail-later", attempt, %at, why);
@@ -522,45 +607,42 @@ mod tests {
 
     use super::*;
 
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        let shown = match Target::parse(text) {
-            Ok(target) => target.to_string(),
-            Err(error) => error.to_string(),
-        };
-        assert_eq!(shown, expected, "{text}");
-    }
-
     #[test]
-    fn targets() {
-        check("smtp://127.0.0.1:10026", "smtp://127.0.0.1:10026");
-        check("smtp://localhost", "smtp://localhost:25");
-        check("smtp://mail.example.com:25/", "smtp://mail.example.com:25");
-        check("smtp://[::1]:10026", "smtp://[::1]:10026");
-        check("smtp://[::1]", "smtp://[::1]:25");
-        check(
-            "lmtp://127.0.0.1:24",
-            "lmtp is not supported yet: write smtp://HOST:PORT",
-        );
-        check(
-            "unix:/run/x",
-            "a unix socket is not supported yet: write smtp://HOST:PORT",
-        );
+    fn addresses() {
+        for right in [
+            "ann@example.com",
+            "a..b.@docomo.ne.jp",
+            "\"sms:+1555\"@example.com",
+            "\"a b\\\"c\"@d",
+            "x=y@[127.0.0.1]",
+            "\u{fc}@b\u{fc}cher.example",
+            "+15551234567@sms.example.com",
+            "x@[IPv6:::1]",
+        ] {
+            assert!(is_address(right), "{right}");
+        }
         for wrong in [
             "",
-            "127.0.0.1:25",
-            "smtp:/x",
-            "smtp://",
-            "smtp://a:0",
-            "smtp://a:x",
-            "smtp://[::1",
-            "smtp://u:p@h:25",
-            "smtp://a b",
-            "http://a:25",
+            "a",
+            "@b",
+            "a@",
+            "a b@c",
+            "a\r\nRCPT@c",
+            "a>@c",
+            "\"a>b\"@c",
+            "\"a\nb\"@c",
+            "\"a\"b\"@c",
+            "\"a\\\"@c",
+            "a@b c",
+            "a@b>",
+            "a@b\0",
+            "a@[b",
+            "a@[]",
+            "a@b@c",
         ] {
-            let why = "is no address of an MTA: write smtp://HOST:PORT, as smtp://127.0.0.1:10026";
-            check(wrong, &format!("{wrong} {why}"));
+            assert!(!is_address(wrong), "{wrong:?}");
         }
+        assert!(!is_address(&format!("a@{}", "b".repeat(MAX_ADDRESS))));
     }
 
     #[test]
@@ -587,9 +669,9 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_target_or_not(text in "\\PC*|smtp://[\\]\\[a-z0-9:./]{0,20}") {
-            if let Ok(target) = Target::parse(&text) {
-                prop_assert_eq!(Target::parse(&target.to_string()), Ok(target));
+        fn no_address_leaves_its_command(text in "\\PC*@\\PC*|\"([ -~\r\n\\\\])*\"@[a-z]+|.{0,9}@.{0,9}") {
+            if is_address(&text) {
+                prop_assert!(!text.contains(['\r', '\n', '\0', '<', '>']));
             }
         }
     }

@@ -13,7 +13,7 @@ use super::notify::OfThis;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
 use super::spend::Beside;
-use super::{AtEnd, AtRcpt, Outbound, Recipient};
+use super::{AtEnd, AtRcpt, Outbound, Recipient, admit, loops, notify};
 use crate::access::credentials::{self, is_wrong};
 use crate::access::{Confirm, Payer};
 use crate::mail::address::Verbatim;
@@ -77,6 +77,14 @@ impl Outbound {
         }
     }
 
+    /// Has an admin hear of what was refused because it would go round for ever.
+    async fn tell_of_circles(&self, cases: &[Case], now: Timestamp) {
+        let all = cases.iter().filter_map(|case| case.circle.as_ref());
+        for (account, phone) in all.take(1) {
+            self.alarms.circle(account, phone.as_ref(), now).await;
+        }
+    }
+
     async fn within_quota(&self, taken: Taken, now: Timestamp) -> Result<Taken, Reply> {
         let payer = taken.payer();
         // An answer costs nothing.
@@ -135,6 +143,7 @@ impl Outbound {
             let decided = self.decide(&planner, envelope, recipient, &mail, &read, now);
             cases.extend(within(room, decided));
         }
+        self.tell_of_circles(&cases, now).await;
         teach_once(&mut cases);
         let mut beside = Beside::default();
         let id = self.world.message_id();
@@ -293,7 +302,9 @@ impl Outbound {
             told: told.clone(),
             cut,
             outcome,
+            circle: None,
         };
+        let whom = taken.as_ref().ok().map(loops::whom);
         // An answer needs no text.
         let head = match (&taken, read) {
             (Ok(Taken::Answer(_)), Err(_)) => text::head(raw).ok(),
@@ -304,14 +315,21 @@ impl Outbound {
                 Some(head) => head,
                 None => read.as_ref().map_err(Clone::clone)?,
             };
+            let host = &self.writer.letterhead.hostname;
+            let id = mail.message_id.as_deref().unwrap_or_default();
             match planner.refuses(envelope, mail) {
                 Some(reply) => Err(reply),
+                None if loops::is_ours(id, host) => Err(admit::circle()),
                 None => Ok(mail),
             }
         };
         let (taken, mail) = match taken.and_then(|taken| Ok((taken, whole()?))) {
             Ok(both) => both,
-            Err(reply) => return vec![case((Err(reply), false))],
+            Err(reply) => {
+                let circle = whom.filter(|_| admit::is_circle(&reply));
+                let case = case((Err(reply), false));
+                return vec![Case { circle, ..case }];
+            }
         };
         let admitted = match taken {
             Taken::Number(admitted) => vec![Ok(admitted)],
@@ -326,7 +344,8 @@ impl Outbound {
                     mail,
                     now,
                 };
-                return vec![case(self.to_person(&letter, *person))];
+                let case = case(self.to_person(&letter, *person));
+                return vec![case.of(whom)];
             }
             Taken::Answer(answering) => {
                 let learned = self.answered(planner, envelope, mail, *answering, now);
@@ -334,10 +353,14 @@ impl Outbound {
             }
         };
         let outcomes = admitted.into_iter().map(|to| match to {
-            Ok(to) => self.new_message(planner, envelope, &rcpt, raw, mail, to, now),
-            Err(reply) => (Err(reply), false),
+            Ok(to) => {
+                let whom = (to.payer.account.clone(), Some(to.number.clone()));
+                let new = self.new_message(planner, envelope, &rcpt, raw, mail, to, now);
+                case(new).of(Some(whom))
+            }
+            Err(reply) => case((Err(reply), false)),
         });
-        outcomes.map(case).collect()
+        outcomes.collect()
     }
 
     /// The message for a number, and whether it was cut.
@@ -357,6 +380,20 @@ impl Outbound {
             Err(reply) => return (Err(reply), false),
         };
         let cut = plan.cut;
+        let round = self.loops.judge(
+            &loops::Mail {
+                account: &to.payer.account,
+                phone: &to.number,
+                text: &plan.text,
+                answers: loops::answers(mail, &self.writer.letterhead.hostname),
+                class: plan.class,
+            },
+            now,
+        );
+        let round = match round {
+            Ok(round) => round,
+            Err(reply) => return (Err(reply), false),
+        };
         let (key, weak) = plan::repeat_key(envelope, raw, &to);
         let window = if weak { WEAK_WINDOW } else { REPEAT_WINDOW };
         let through_list = mail
@@ -374,6 +411,7 @@ impl Outbound {
         };
         let good = Good {
             new: Some((new, weak)),
+            round: Some(round),
             ..Good::default()
         };
         (Ok(Box::new(good)), cut)
@@ -475,11 +513,17 @@ impl Outbound {
     fn log_taken(&self, envelope: &Envelope, cases: &[Case], arrived: &Arrived) {
         let queue_id = envelope.queue_id.as_deref().unwrap_or("-");
         let good = || cases.iter().filter_map(|case| case.outcome.as_ref().ok());
-        let sent = good().filter_map(|good| good.new.as_ref());
-        for (new, taken) in sent.zip(&arrived.messages) {
+        let sent = good().filter_map(|good| Some((good.new.as_ref()?, &good.round)));
+        for ((new, round), taken) in sent.zip(&arrived.messages) {
             let message = &new.0.message;
             match taken {
-                crate::store::Taken::Queued => log_accepted(message, queue_id),
+                crate::store::Taken::Queued => {
+                    log_accepted(message, queue_id);
+                    round
+                        .iter()
+                        .cloned()
+                        .for_each(|round| self.loops.note(round));
+                }
                 crate::store::Taken::Repeat(earlier) => {
                     tracing::info!(msg = %earlier, queue_id, event = "repeated");
                 }
@@ -533,6 +577,8 @@ struct Case {
     /// The text was cut to what may be sent at a time.
     cut: bool,
     outcome: Outcome,
+    /// It was refused because it would go in a circle: between this account and that phone.
+    circle: Option<loops::Whom>,
 }
 
 /// What a recipient brings.
@@ -543,6 +589,8 @@ pub(super) type Outcome = Result<Box<Good>, Reply>;
 pub(super) struct Good {
     /// The message and whether its repeat key is a weak one.
     pub new: Option<(NewMessage, bool)>,
+    /// That it went, for those who look out for circles.
+    pub round: Option<loops::Round>,
     /// What the phonebook learns.
     pub lesson: Option<Lesson>,
     /// The mail that waits for a number, and whether its repeat key is a weak one.
@@ -579,6 +627,13 @@ fn within(room: usize, mut cases: Vec<Case>) -> Vec<Case> {
 }
 
 impl Case {
+    /// Whom a circle would be between, if the outcome is that there is one.
+    fn of(mut self, whom: Option<loops::Whom>) -> Self {
+        let is_circle = self.outcome.as_ref().is_err_and(loops::is_refusal);
+        self.circle = whom.filter(|_| is_circle);
+        self
+    }
+
     fn is_by(&self, token: TokenId) -> bool {
         self.outcome.as_ref().is_ok_and(
             |good| matches!(&good.new, Some((new, _)) if new.message.origin.token == Some(token)),

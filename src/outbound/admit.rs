@@ -216,7 +216,9 @@ impl Planner {
         known: &Known,
         now: Timestamp,
     ) -> Result<Taken, Reply> {
-        if envelope.sender.is_empty() {
+        // On the re-submission listener it may be one of our own mails, come round by an alias: what it is shows
+        // in its header, and somebody is to hear of that ([`Planner::refuses`]).
+        if envelope.sender.is_empty() && !self.access.is_resubmission(envelope) {
             // Bounces, read receipts, vacation answers: a login does not make them a person's mail.
             return Err(Reply::new(550, "5.7.1", NULL_SENDER));
         }
@@ -378,17 +380,29 @@ impl Planner {
 
     /// Why no SMS can come of this mail, whoever it is for.
     pub fn refuses(&self, envelope: &Envelope, mail: &MailText) -> Option<Reply> {
-        let text = if envelope.sender.is_empty() {
+        let text = if mail.own_loop {
+            CIRCLE
+        } else if envelope.sender.is_empty() {
             NULL_SENDER
         } else if mail.auto_submitted == AutoSubmitted::Replied {
             "automatic replies are not sent by SMS"
-        } else if mail.own_loop {
-            "this mail came from an SMS: it would go in a circle"
         } else {
             return None;
         };
         Some(Reply::new(550, "5.7.1", text))
     }
+}
+
+const CIRCLE: &str = "this mail came from an SMS: it would go in a circle";
+
+/// The refusal of what bears our own mark.
+pub(super) fn circle() -> Reply {
+    Reply::new(550, "5.7.1", CIRCLE)
+}
+
+/// Whether it was refused because it bears our own mark.
+pub(super) fn is_circle(reply: &Reply) -> bool {
+    reply.text == CIRCLE
 }
 
 fn wrong(text: String) -> Reply {

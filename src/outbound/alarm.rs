@@ -13,12 +13,21 @@ use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::task::JoinSet;
 
 use super::notify::{self, Writer};
+use super::unmailed;
 use crate::gateway::{Concern, Gateway, Status};
+use crate::mail::report::Report;
+use crate::sms::Number;
 use crate::store::{Note, Store};
 use crate::world::World;
 
 /// How the keys of what concerns spending begin.
 pub(super) const SPEND: &str = "spend ";
+
+/// How the keys of circles begin.
+const CIRCLE: &str = "circle ";
+
+/// So many circles are told of in a day: who may send can make as many as there are numbers.
+const MAX_CIRCLES: usize = 20;
 
 /// Where the store keeps what was told.
 const ABOUT: &str = "alarms";
@@ -59,6 +68,11 @@ impl Alarms {
         }
     }
 
+    /// Who writes what the admin is told.
+    pub(super) fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
     /// Tells the admin, unless that was done. `text`: what is wrong and what to do.
     pub async fn raise(&self, gateway: &str, concern: Concern, text: &str) {
         let mut told = self.told.lock().await;
@@ -83,6 +97,50 @@ impl Alarms {
         }
         self.wake_mail.notify_one();
         told.insert(key, format!("{now} {text}"));
+        self.write(told).await;
+    }
+
+    /// Tells the admin that mails between an account and a phone go in a circle, and were stopped.
+    pub(super) async fn circle(&self, account: &str, phone: Option<&Number>, now: Timestamp) {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        told.retain(|key, was| !key.starts_with(CIRCLE) || is_fresh(was, now));
+        let phone = phone.map(Number::to_string).unwrap_or_default();
+        let key = format!("{CIRCLE}{account} {phone}");
+        let known = told.keys().filter(|key| key.starts_with(CIRCLE)).count();
+        if told.contains_key(&key) || known >= MAX_CIRCLES {
+            return;
+        }
+        let (subject, text) = unmailed::circle(&self.writer, account, &phone);
+        self.tell(told, key, &subject, &text).await;
+    }
+
+    /// Tells the admin of what concerns no gateway, unless that was done under this key within a day.
+    pub(super) async fn tell_of(&self, key: &str, subject: &str, text: &str) {
+        let mut told = self.told.lock().await;
+        let told = told.get_or_insert(self.recall().await);
+        let now = self.world.now();
+        if told.get(key).is_none_or(|was| !is_fresh(was, now)) {
+            self.tell(told, key.to_owned(), subject, text).await;
+        }
+    }
+
+    async fn tell(&self, told: &mut Note, key: String, subject: &str, text: &str) {
+        let now = self.world.now();
+        tracing::warn!(concern = key, event = "alarm");
+        let mail = self.writer.post(&self.world, &self.writer.admin, |blank| {
+            self.writer.letterhead.write(&Report {
+                subject,
+                text,
+                ..blank
+            })
+        });
+        if let Err(error) = self.store.put(now, Vec::new(), vec![mail]).await {
+            tracing::warn!(concern = key, %error, event = "alarm-not-mailed");
+            return;
+        }
+        self.wake_mail.notify_one();
+        told.insert(key, format!("{now} {subject}"));
         self.write(told).await;
     }
 

@@ -15,6 +15,7 @@ pub mod dispatch;
 mod lane;
 pub mod limits;
 pub mod lookup;
+pub mod loops;
 pub mod manage;
 pub mod names;
 pub mod notify;
@@ -27,6 +28,7 @@ pub mod settle;
 pub mod spend;
 mod status;
 pub mod tell;
+mod unmailed;
 pub mod waiting;
 pub mod wishes;
 
@@ -96,6 +98,8 @@ pub struct Outbound {
     pub alarms: Arc<alarm::Alarms>,
     /// Whether passwords and tokens in addresses are right.
     pub checks: credentials::Checks,
+    /// Machines that answer each other.
+    pub loops: Arc<loops::Loops>,
     /// The attempts that are open.
     flights: receipt::Flights,
     wake: Arc<Notify>,
@@ -133,6 +137,7 @@ impl Outbound {
             writer,
             alarms: Arc::new(alarms),
             checks,
+            loops: Arc::default(),
             flights: receipt::Flights::default(),
             wake,
             wake_mail,

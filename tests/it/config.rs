@@ -16,7 +16,6 @@ use sms_milter::config::{self, Gateway, LogFormat, Outside, Settings};
 use sms_milter::gateway::http::{Auth, Find, Http, Method};
 use sms_milter::gateway::{Concatenation, Gateway as _, OnUnknown};
 use sms_milter::inbound::OnConflict;
-use sms_milter::mail::inject::Target;
 use sms_milter::mail::text::Attachments;
 use sms_milter::milter::Listen;
 use sms_milter::outbound::plan::Overflow;
@@ -442,13 +441,7 @@ fn the_way_in(settings: &Settings) {
         inbound.gateways["hall"].from.as_deref(),
         Some("sms:%s@example.com")
     );
-    assert_eq!(
-        settings.inject.target,
-        Target::Smtp {
-            host: "127.0.0.1".to_owned(),
-            port: 10026
-        }
-    );
+    assert_eq!(settings.inject.target.to_string(), "smtp://127.0.0.1:10026");
     assert_eq!(
         settings.inject.fallback.default.as_deref(),
         Some("reception@example.com")

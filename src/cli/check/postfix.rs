@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::postconf::{Milter, Postfix, Service, list, words};
 use crate::config::Settings;
-use crate::mail::inject::Target;
+use crate::mail::inject::Place;
 use crate::milter::Listen;
 
 /// The name that submission services carry by custom; there the login is known.
@@ -193,7 +193,9 @@ impl Postfix {
 
     /// The port that takes mails made of SMS must not ask us.
     fn judge_way_in(&self, settings: &Settings, found: &mut Vec<Finding>) {
-        let Target::Smtp { port, .. } = &settings.inject.target;
+        let Place::Tcp { port, .. } = &settings.inject.target.place else {
+            return;
+        };
         let is_it = |service: &&Service| {
             let name = service
                 .name

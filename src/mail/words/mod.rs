@@ -50,6 +50,8 @@ const NOUNS: &[(&str, [&str; LANGUAGES.len()])] = &catalogue![
     "alarms",
     "held",
     "inbound",
+    "inject",
+    "loops",
     "phonebook",
     "question",
     "quota",

@@ -103,16 +103,16 @@ impl House {
         let store = SledStore::open(&store).expect("the store opens");
         let address = self.sink.address();
         let inject = inject::Settings {
-            target: Target::Smtp {
-                host: address.ip().to_string(),
-                port: address.port(),
-            },
+            target: Target::parse(&format!("smtp://{address}")).expect("a target"),
+            login: None,
+            ca: None,
             hello: "mail.example.com".to_owned(),
             deadline: self.deadline,
             fallback: Fallback {
                 default: self.settings.default.clone(),
                 admin: self.settings.admin.clone(),
                 from: self.settings.mail_from.clone(),
+                words: Default::default(),
             },
         };
         let bell = Arc::new(Notify::new());
@@ -131,6 +131,7 @@ impl House {
             world(),
             bell,
             Arc::new(Notify::new()),
+            Default::default(),
         );
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![

@@ -5,6 +5,7 @@ pub mod door;
 pub mod dovecot;
 pub mod failing_store;
 pub mod kannel;
+pub mod lmtp;
 pub mod milter_client;
 pub mod modem;
 pub mod mta;

@@ -100,6 +100,11 @@ impl Mta {
         self.port("INJECT_PORT")
     }
 
+    /// A place that nobody else takes.
+    pub fn spare(&self) -> SocketAddr {
+        self.port("SPARE_PORT")
+    }
+
     /// Where everybody connects.
     pub fn smtp_address(&self) -> SocketAddr {
         self.port("SMTP_PORT")
