@@ -6,6 +6,7 @@
 
 mod gateways;
 mod held;
+mod inbound;
 mod phonebook;
 mod tokens;
 mod users;
@@ -23,6 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::gateways::Listed;
+pub use self::inbound::{InboundRequest, Which};
 pub use self::phonebook::PhonebookRequest;
 use crate::gateway::simulated::{Direction, Simulated, Written};
 use crate::outbound::Outbound;
@@ -143,6 +145,8 @@ pub enum Request {
     },
     /// Of the phonebook.
     Phonebook(PhonebookRequest),
+    /// Of received SMS.
+    Inbound(InboundRequest),
     /// The phones of the simulated network.
     Phones,
     /// What one of them shows.
@@ -235,6 +239,7 @@ impl Desk {
             Request::RevokeToken { id } => self.revoke_token(&id).await,
             Request::FindToken { digest } => self.find_token(&digest).await,
             Request::Phonebook(request) => self.phonebook(request).await,
+            Request::Inbound(request) => self.inbound(request).await,
             Request::Phones => self.phones(),
             Request::Phone { number } => self.phone(&number),
             Request::Reply {

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod explain;
 pub mod gateways;
+pub mod inbound;
 pub mod modem;
 pub mod pdu;
 pub mod phone;
@@ -63,6 +64,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Look after the messages to phones
     Queue(queue::QueueArgs),
+    /// Look after received SMS that need an admin
+    Inbound(inbound::InboundArgs),
     /// Send an SMS
     Send(send::SendArgs),
     /// Encode and decode SMS PDUs
@@ -183,6 +186,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Check(args) => check::run(path, &args, out),
         Command::Explain(args) => runtime.block_on(explain::run(path, &args, out)),
         Command::Queue(args) => runtime.block_on(queue::run(path, &args, out)),
+        Command::Inbound(args) => runtime.block_on(inbound::run(path, &args, out)),
         Command::Send(args) => runtime.block_on(send::run(path, &args, out)),
         Command::Pdu(args) => pdu::run(&args, out).map_err(|e| Failure::data(e.to_string())),
         Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),

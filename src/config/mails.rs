@@ -11,6 +11,8 @@ use super::{domains_of, raw};
 use crate::access::People;
 use crate::directory::Directories;
 use crate::gateway::Common;
+use crate::inbound::chain::MAX_WINDOW;
+use crate::inbound::join::MAX_WAIT;
 use crate::inbound::{self, OnConflict};
 use crate::mail::inject::{self, Login, Target};
 use crate::mail::words::{self, Speech, Words};
@@ -295,7 +297,6 @@ impl Judge<'_> {
         let none = raw::Incoming::default();
         let raw = raw.unwrap_or(&none);
         let at = root.key("incoming");
-        self.only_zero(&at.key("concat_window"), &raw.concat_window);
         let relay = at.key("relay");
         let list = raw
             .relay
@@ -335,17 +336,36 @@ impl Judge<'_> {
                 OnConflict::Ask,
             ),
             conflict_text: text,
-            join_wait: self.duration(
-                &at.key("join_wait"),
-                &raw.join_wait,
-                Duration::from_secs(3600),
-            ),
+            join_wait: self.join_wait(&at.key("join_wait"), &raw.join_wait),
+            concat_window: self.concat_window(&at.key("concat_window"), &raw.concat_window),
             default: match raw.default.as_deref() {
                 None | Some("none") => None,
                 Some(address) => self.mailbox_for_sms(&at.key("default"), address, addresses),
             },
             rules: self.incoming_rules(&at.key("rules"), raw.rules.as_ref(), gateways),
         }
+    }
+}
+
+impl Judge<'_> {
+    fn join_wait(&mut self, at: &At, raw: &Option<raw::Spelled>) -> Duration {
+        let wait = self.duration(at, raw, Duration::from_secs(3600));
+        if wait > MAX_WAIT {
+            let write = "is longer than parts are kept for each other; write 24h or less";
+            self.wrong(at, raw.as_ref().map_or("", |raw| &raw.0), write);
+        }
+        wait
+    }
+
+    fn concat_window(&mut self, at: &At, raw: &Option<raw::Spelled>) -> Duration {
+        let off = |raw: &raw::Spelled| raw.0.trim_end_matches(['s', 'm', 'h', 'd']) == "0";
+        let raw = raw.as_ref().filter(|raw| !off(raw)).cloned();
+        let window = self.duration(at, &raw, Duration::ZERO);
+        if window > MAX_WINDOW {
+            let write = "would join what was written apart; write 10m or less, or 0";
+            self.wrong(at, raw.as_ref().map_or("", |raw| &raw.0), write);
+        }
+        window
     }
 }
 
@@ -359,6 +379,7 @@ pub(super) struct Incoming {
     on_conflict: OnConflict,
     conflict_text: String,
     join_wait: Duration,
+    concat_window: Duration,
     default: Option<String>,
     rules: Vec<IncomingRule>,
 }
@@ -413,6 +434,7 @@ pub(super) fn inbound<'a>(
         on_conflict: own.on_conflict,
         conflict_text: own.conflict_text,
         join_wait: own.join_wait,
+        concat_window: own.concat_window,
         default: own.default,
         rules: own.rules,
         domains: addresses

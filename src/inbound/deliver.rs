@@ -72,7 +72,7 @@ struct Plan {
 impl Inbound {
     /// Makes mails of received SMS until `stop` turns true or the store is dead.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut desk = Desk::new(self.settings().join_wait);
+        let mut desk = Desk::new(&self.settings());
         self.recall(&mut desk).await;
         while !*stop.borrow() {
             if let Err(reason @ StoreError::Dead(_)) = self.round(&mut desk).await {
@@ -87,18 +87,11 @@ impl Inbound {
         }
     }
 
-    /// Finds what phones were asked about before the restart.
+    /// Finds what phones were asked about before the restart, and which texts went out lately.
     async fn recall(&self, desk: &mut Desk) {
         match self.store.list_inbound(RECALL).await {
-            Ok(rows) => {
-                let asked = rows
-                    .into_iter()
-                    .filter(|row| row.state == InboundState::Asked);
-                for whole in desk::texts(asked.collect()) {
-                    desk.remember_asked(whole);
-                }
-            }
-            // They still go to the default recipient when their time is over.
+            Ok(rows) => desk.recall(&self.settings(), rows),
+            // They still go to the default recipient when their time is over; late parts go alone.
             Err(reason) => error!(event = "not-recalled", %reason),
         }
     }
@@ -108,49 +101,85 @@ impl Inbound {
         let mut work = std::mem::take(&mut desk.again);
         let mut failed = Ok(());
         loop {
-            let now = self.world.now();
+            let (now, settings) = (self.world.now(), self.settings());
             let mut full = false;
             if work.len() < MAX_AGAIN {
                 let leased = self.store.lease_inbound(now, BATCH).await;
                 let leased = leased.inspect_err(|_| desk.again.append(&mut work))?;
                 full = leased.len() == BATCH;
-                work.extend(desk.sort_out(now, leased));
+                work.extend(desk.sort_out(now, &settings, leased));
             }
-            work.extend(desk.join.expired(now).into_iter().map(Work::Text));
-            for work in work.drain(..) {
-                if let Err((work, reason)) = self.finish(desk, work).await {
+            work.extend(desk.expired(now, &settings));
+            if let Err(reason) = self.pass(desk, work.drain(..)).await {
+                if self.spate.logs(now, "not-settled") {
                     error!(event = "not-settled", %reason);
-                    desk.again.push(work);
-                    failed = Err(reason);
                 }
+                failed = Err(reason);
             }
             if !full || failed.is_err() {
+                self.tell_of_flood(desk).await?;
                 return failed;
             }
         }
+    }
+
+    /// Does these things; what the store did not take is to be done again.
+    async fn pass(
+        &self,
+        desk: &mut Desk,
+        all: impl Iterator<Item = Work>,
+    ) -> Result<(), StoreError> {
+        let (mut repeated, mut flood, mut failed) = (Vec::new(), Vec::new(), Ok(()));
+        for work in all {
+            let work = match work {
+                Work::Duplicate(id) => {
+                    repeated.push(id);
+                    continue;
+                }
+                Work::Partial(whole) => match self.may_be_mail(desk, &whole).await {
+                    Ok(true) => Work::Text(whole),
+                    Ok(false) => {
+                        flood.push(whole);
+                        continue;
+                    }
+                    Err(reason) => {
+                        desk.again.push(Work::Partial(whole));
+                        failed = Err(reason);
+                        continue;
+                    }
+                },
+                work => work,
+            };
+            if let Err((work, reason)) = self.finish(desk, work).await {
+                desk.again.push(work);
+                failed = Err(reason);
+            }
+        }
+        let forgotten = self.forget_repeated(desk, repeated).await;
+        let quarantined = self.quarantine(desk, flood).await;
+        failed.and(forgotten).and(quarantined)
     }
 
     /// Does one thing; gives it back when the store did not take it.
     async fn finish(&self, desk: &mut Desk, work: Work) -> Result<(), (Work, StoreError)> {
         let now = self.world.now();
         match work {
-            Work::Text(whole) => match self.deliver(desk, now, &whole, false).await {
-                Ok(Done::Settled) => Ok(()),
-                Ok(Done::Waits) => {
-                    desk.again.push(Work::Text(whole));
-                    Ok(())
+            Work::Text(whole) | Work::Partial(whole) => {
+                match self.deliver(desk, now, &whole, false).await {
+                    Ok(Done::Settled) => Ok(()),
+                    Ok(Done::Waits) => {
+                        desk.again.push(Work::Text(whole));
+                        Ok(())
+                    }
+                    Err(reason) => Err((Work::Text(whole), reason)),
                 }
-                Err(reason) => Err((Work::Text(whole), reason)),
-            },
+            }
             Work::Unanswered(whole) => match self.deliver(desk, now, &whole, true).await {
                 Ok(_) => Ok(()),
                 Err(reason) => Err((Work::Unanswered(whole), reason)),
             },
             Work::Duplicate(id) => {
-                let outcome = outcome(vec![id], InboundState::Done, now);
-                let done = self.store.settle_inbound(now, outcome).await;
-                done.map_err(|reason| (Work::Duplicate(id), reason))?;
-                info!(msg = %id, event = "duplicate-part");
+                desk.again.push(Work::Duplicate(id));
                 Ok(())
             }
             Work::Unreadable {
@@ -479,7 +508,7 @@ impl Inbound {
         self.out_mail(about, &settings.admin, compose::note(&note))
     }
 
-    fn out_mail(&self, about: MessageId, recipient: &str, bytes: Vec<u8>) -> OutMail {
+    pub(super) fn out_mail(&self, about: MessageId, recipient: &str, bytes: Vec<u8>) -> OutMail {
         OutMail {
             id: self.world.message_id(),
             sender: self.settings().envelope_from.clone(),
@@ -550,7 +579,7 @@ impl Inbound {
             .unwrap_or(Timestamp::MAX)
     }
 
-    fn since(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn since(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.settings().reply_window)
             .unwrap_or(Timestamp::MIN)
     }
@@ -581,14 +610,26 @@ fn decide(
     let decision = address::decide(&question, settings, known);
     let names_someone = matches!(&decision, Decision::To(to) if to.why.is_explicit());
     // A late part goes where the beginning of its text went, unless it names someone itself.
-    match whole.follows.and_then(|first| desk.followed.get(&first)) {
-        Some(recipients) if !names_someone => Decision::To(Addressed {
-            recipients: recipients.clone(),
+    let Some(first) = whole.follows.filter(|_| !names_someone) else {
+        return decision;
+    };
+    let recipients = desk.followed.get(&first).cloned().or_else(|| {
+        // It went before a restart: it would go there again.
+        let before = desk.recalled(first)?;
+        let text = &before.text;
+        match address::decide(&Question { text, ..question }, settings, known) {
+            Decision::To(to) => Some(to.recipients),
+            _ => None,
+        }
+    });
+    match recipients {
+        Some(recipients) => Decision::To(Addressed {
+            recipients,
             text: whole.text.clone(),
             bare: false,
             why: address::Why::History,
         }),
-        _ => decision,
+        None => decision,
     }
 }
 
@@ -631,7 +672,7 @@ fn sms_domain<'a>(settings: &'a Settings, address: &str) -> &'a str {
         .map_or("localhost", |(_, sms)| sms)
 }
 
-fn outcome(ids: Vec<MessageId>, state: InboundState, now: Timestamp) -> InboundOutcome {
+pub(super) fn outcome(ids: Vec<MessageId>, state: InboundState, now: Timestamp) -> InboundOutcome {
     InboundOutcome {
         ids,
         state,

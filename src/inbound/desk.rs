@@ -4,16 +4,17 @@
 //! All of it is in the store too, or can be done without: after a restart the leases are gone and the
 //! rows come again.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
-use tracing::warn;
 
+use super::Settings;
 use super::address::Recipient;
+use super::chain::Chains;
+use super::flood::Flood;
 use super::join::{Join, Joined};
-use super::whole::{Piece, Whole, assemble};
-use crate::sms::{MessageId, Number};
+use super::whole::{Piece, Whole, assemble, is_possible};
+use crate::sms::{MessageId, Number, Party};
 use crate::store::{self, Content, InboundState};
 
 /// Partial mails that are remembered for their late parts.
@@ -22,6 +23,9 @@ const MAX_FOLLOWED: usize = 10_000;
 /// Texts of one phone that wait for its answer. More of them do not find the answer: they go to the
 /// default recipient when their time is over.
 const MAX_ASKED: usize = 100;
+
+/// Those of all phones.
+const MAX_ALL_ASKED: usize = 10_000;
 
 /// Octets that nobody could read are shown up to here: a PDU has 176 at most, a provider's request
 /// that makes no sense says so soon.
@@ -34,6 +38,8 @@ const LINE: usize = 32;
 pub(super) enum Work {
     /// A text to be addressed.
     Text(Whole),
+    /// A text that lacks parts, to be addressed unless there are too many of them.
+    Partial(Whole),
     /// The phone did not answer our question in time.
     Unanswered(Whole),
     /// A part that was there already.
@@ -52,24 +58,31 @@ pub(super) enum Work {
 /// What is in memory between rounds.
 pub(super) struct Desk {
     pub(super) join: Join,
+    pub(super) chains: Chains,
+    pub(super) flood: Flood,
     pub(super) again: Vec<Work>,
     /// What the phones were asked about.
     asked: HashMap<Number, Vec<Whole>>,
     /// Who got the beginning of a text of which a part is late.
     pub(super) followed: HashMap<MessageId, Vec<Recipient>>,
     followed_order: VecDeque<MessageId>,
+    /// Texts that went out without all their parts before the restart.
+    recalled: HashMap<MessageId, Whole>,
     /// Since when texts wait for a directory of users.
     puzzles: HashMap<MessageId, Timestamp>,
 }
 
 impl Desk {
-    pub(super) fn new(join_wait: Duration) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            join: Join::new(join_wait),
+            join: Join::new(settings.join_wait),
+            chains: Chains::default(),
+            flood: Flood::default(),
             again: Vec::new(),
             asked: HashMap::new(),
             followed: HashMap::new(),
             followed_order: VecDeque::new(),
+            recalled: HashMap::new(),
             puzzles: HashMap::new(),
         }
     }
@@ -86,27 +99,89 @@ impl Desk {
     }
 
     /// What is to be done about leased rows.
-    pub(super) fn sort_out(&mut self, now: Timestamp, leased: Vec<store::Inbound>) -> Vec<Work> {
-        let (asked, open): (Vec<_>, Vec<_>) = leased
-            .into_iter()
-            .partition(|row| row.state == InboundState::Asked);
-        let mut work: Vec<Work> = texts(asked).into_iter().map(Work::Unanswered).collect();
-        for row in open {
-            let id = row.id;
-            match piece(row) {
-                Ok(piece) => match self.join.insert(now, piece) {
-                    Joined::Waits => {}
-                    Joined::Duplicate => work.push(Work::Duplicate(id)),
-                    Joined::Done(whole) => work.push(Work::Text(*whole)),
-                    Joined::Evicted(wholes) => {
-                        warn!(event = "joining-full", texts = wholes.len());
-                        work.extend(wholes.into_iter().map(Work::Text));
-                    }
-                },
-                Err(unreadable) => work.push(*unreadable),
+    pub(super) fn sort_out(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        leased: Vec<store::Inbound>,
+    ) -> Vec<Work> {
+        self.join.words = settings.speech.house().clone();
+        let (mut asked, mut released, mut work) = (Vec::new(), Vec::new(), Vec::new());
+        for row in leased {
+            match row.state {
+                InboundState::Asked => asked.push(row),
+                InboundState::Released => released.push(row),
+                _ => self.take(now, settings, row, &mut work),
             }
         }
+        let asked = texts(settings, asked).into_iter();
+        work.extend(asked.map(|(_, whole)| Work::Unanswered(whole)));
+        // An admin has looked at them.
+        let released = texts(settings, released).into_iter();
+        work.extend(released.map(|(_, whole)| Work::Text(whole)));
         work
+    }
+
+    /// Takes one row that was not looked at yet.
+    fn take(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        row: store::Inbound,
+        work: &mut Vec<Work>,
+    ) {
+        let id = row.id;
+        let piece = match piece(settings, row) {
+            Ok(piece) => piece,
+            Err(unreadable) => return work.push(*unreadable),
+        };
+        let is_part = piece.concat.is_some_and(|concat| concat.parts > 1);
+        if !is_part {
+            let texts = self.chains.insert(now, settings.concat_window, piece);
+            return work.extend(texts.into_iter().map(Work::Text));
+        }
+        match self.join.insert(now, piece) {
+            Joined::Waits => {}
+            Joined::Duplicate => work.push(Work::Duplicate(id)),
+            Joined::Out(wholes) => work.extend(wholes.into_iter().map(text)),
+        }
+    }
+
+    /// Texts that have waited long enough.
+    pub(super) fn expired(&mut self, now: Timestamp, settings: &Settings) -> Vec<Work> {
+        let parts = self.join.expired(now);
+        let chains = self.chains.expired(now, settings.concat_window);
+        parts.into_iter().chain(chains).map(text).collect()
+    }
+
+    /// Learns from rows of before the restart, in any order: what phones were asked about, and which texts
+    /// went out.
+    pub(super) fn recall(&mut self, settings: &Settings, rows: Vec<store::Inbound>) {
+        let (asked, done): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .filter(|row| matches!(row.state, InboundState::Asked | InboundState::Done))
+            .partition(|row| row.state == InboundState::Asked);
+        for (_, whole) in texts(settings, asked) {
+            self.remember_asked(whole);
+        }
+        let parts = done.into_iter().filter(|row| match &row.received.content {
+            Content::Sms { concat, .. } => concat.as_ref().is_some_and(is_possible),
+            Content::Undecodable { .. } => false,
+        });
+        let mut sets = sets(settings, parts.collect());
+        sets.sort_by_key(|(at, _)| *at);
+        for (at, pieces) in sets {
+            self.join.recall(at, pieces.clone());
+            let whole = assemble(settings.speech.house(), pieces);
+            if let Some(whole) = whole.filter(|whole| whole.parts.0 < whole.parts.1) {
+                self.recalled.insert(whole.id, whole);
+            }
+        }
+    }
+
+    /// A text that went out before the restart without all its parts.
+    pub(super) fn recalled(&self, first: MessageId) -> Option<&Whole> {
+        self.recalled.get(&first)
     }
 
     /// The texts about which this phone was asked.
@@ -117,7 +192,9 @@ impl Desk {
     }
 
     pub(super) fn remember_asked(&mut self, whole: Whole) {
-        if let Some(phone) = whole.from.number() {
+        if let Some(phone) = whole.from.number()
+            && self.asked.values().map(Vec::len).sum::<usize>() < MAX_ALL_ASKED
+        {
             let asked = self.asked.entry(phone.clone()).or_default();
             if asked.len() < MAX_ASKED {
                 asked.push(whole);
@@ -145,33 +222,57 @@ impl Desk {
     }
 }
 
-/// The texts of rows that were asked about; those of one text were settled in one transaction, so
-/// they have their time in common.
-pub(super) fn texts(rows: Vec<store::Inbound>) -> Vec<Whole> {
-    let mut sets: Vec<(Timestamp, Vec<Piece>)> = Vec::new();
-    for row in rows {
-        let due = row.due;
-        let Ok(piece) = piece(row) else { continue };
-        let same = |known: &&mut (Timestamp, Vec<Piece>)| {
-            known.0 == due && known.1.first().is_some_and(|first| belong(first, &piece))
-        };
-        match sets.iter_mut().find(same) {
-            Some((_, pieces)) => pieces.push(piece),
-            None => sets.push((due, vec![piece])),
-        }
+/// Work on a text that comes from its parts.
+fn text(whole: Whole) -> Work {
+    match whole.parts.0 < whole.parts.1 {
+        true => Work::Partial(whole),
+        false => Work::Text(whole),
     }
-    sets.into_iter()
-        .filter_map(|(_, pieces)| assemble(pieces))
+}
+
+/// The texts of rows that were settled, and when; those of one text were settled in one transaction, so
+/// they have their time in common.
+fn texts(settings: &Settings, rows: Vec<store::Inbound>) -> Vec<(Timestamp, Whole)> {
+    let sets = sets(settings, rows).into_iter();
+    sets.filter_map(|(at, pieces)| Some((at, assemble(settings.speech.house(), pieces)?)))
         .collect()
 }
 
-fn belong(a: &Piece, b: &Piece) -> bool {
-    let set = |piece: &Piece| piece.concat.map(|c| (c.reference, c.wide, c.parts));
-    a.from == b.from && a.gateway == b.gateway && a.concat.is_some() && set(a) == set(b)
+/// What the pieces of a text have in common: when they were settled, and all but their places.
+type Common = (Timestamp, Party, Option<(u16, bool, u8)>);
+
+fn sets(settings: &Settings, rows: Vec<store::Inbound>) -> Vec<(Timestamp, Vec<Piece>)> {
+    let mut sets: BTreeMap<Common, Vec<Vec<Piece>>> = BTreeMap::new();
+    for row in rows {
+        let due = row.due;
+        let Ok(piece) = piece(settings, row) else {
+            continue;
+        };
+        let concat = piece.concat.map(|c| (c.reference, c.wide, c.parts));
+        let known = sets.entry((due, piece.from.clone(), concat)).or_default();
+        // Two texts that were settled at one time would have one part each.
+        let part = |piece: &Piece| piece.concat.map(|concat| concat.part);
+        let lacks = |set: &&mut Vec<Piece>| {
+            concat.is_none() || set.iter().all(|other| part(other) != part(&piece))
+        };
+        match known.iter_mut().find(lacks) {
+            Some(set) => set.push(piece),
+            None => known.push(vec![piece]),
+        }
+    }
+    let all = sets.into_iter();
+    let mut all: Vec<_> = all
+        .flat_map(|((at, ..), sets)| sets.into_iter().map(move |set| (at, set)))
+        .collect();
+    for (_, set) in &mut all {
+        // As they came.
+        set.sort_by_key(|piece| piece.id);
+    }
+    all
 }
 
 /// What of a row matters for its text.
-fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
+fn piece(settings: &Settings, row: store::Inbound) -> Result<Piece, Box<Work>> {
     let store::Received {
         gateway,
         at,
@@ -179,6 +280,10 @@ fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
         raw,
         ..
     } = row.received;
+    let own = || {
+        let line = settings.gateways.get(&gateway);
+        line.and_then(|line| line.number.clone())
+    };
     match content {
         Content::Sms {
             from,
@@ -190,9 +295,9 @@ fn piece(row: store::Inbound) -> Result<Piece, Box<Work>> {
             sent,
         } => Ok(Piece {
             id: row.id,
+            to: to.or_else(own),
             gateway,
             from,
-            to,
             text,
             data: binary,
             marks,

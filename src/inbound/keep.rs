@@ -31,13 +31,23 @@ impl Inbound {
                 let _ = kept.send(answer);
                 match answer {
                     Kept::New => {
-                        info!(msg = %id, gw = gateway, event = "received");
                         self.wake.notify_one();
+                        if self.spate.logs(self.world.now(), "received") {
+                            info!(msg = %id, gw = gateway, event = "received");
+                        }
                     }
-                    Kept::Duplicate => info!(gw = gateway, event = "duplicate"),
+                    Kept::Duplicate => {
+                        if self.spate.logs(self.world.now(), "duplicate") {
+                            info!(gw = gateway, event = "duplicate");
+                        }
+                    }
                 }
             }
-            Err(reason) => error!(gw = gateway, event = "not-kept", %reason),
+            Err(reason) => {
+                if self.spate.logs(self.world.now(), "not-kept") {
+                    error!(gw = gateway, event = "not-kept", %reason);
+                }
+            }
         }
     }
 }

@@ -3,17 +3,22 @@
 //!
 //! What a gateway hands over is durable before it is acknowledged ([`Inbound::receive`]). One task
 //! ([`Inbound::run`]) makes mails of it; what becomes of an SMS, its mails and the SMS that asks back
-//! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, or dropped by
-//! a rule; nothing else ever drops one.
+//! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, dropped by
+//! a rule, or in quarantine and an admin told (a flood of texts that lack parts); nothing else ever drops one.
 //!
 //! Opt-out words are not known here yet.
 
 pub mod address;
+pub mod chain;
 pub mod deliver;
 mod desk;
+mod flood;
+mod gone;
 pub mod join;
 pub mod keep;
+mod quarantine;
 mod shown;
+mod spate;
 pub mod whole;
 
 use std::collections::HashMap;
@@ -51,6 +56,8 @@ pub struct Settings {
     pub conflict_text: String,
     /// How long parts wait for each other, and a message for the phone's answer.
     pub join_wait: Duration,
+    /// How soon an SMS follows that goes on with a full one; zero: no SMS does.
+    pub concat_window: Duration,
     /// Who gets what nobody else does.
     pub default: Option<String>,
     /// First match wins.
@@ -104,6 +111,7 @@ pub struct Inbound {
     store: Arc<dyn Store>,
     world: World,
     wake: Notify,
+    spate: spate::Spate,
     mail_bell: Arc<Notify>,
     message_bell: Arc<Notify>,
     /// Hears of each SMS that became a mail.
@@ -125,6 +133,7 @@ impl Inbound {
             store,
             world,
             wake: Notify::new(),
+            spate: spate::Spate::default(),
             mail_bell,
             message_bell,
             loops,
@@ -188,6 +197,7 @@ pub(crate) mod tests {
             on_conflict: OnConflict::Ask,
             conflict_text: "Several people wrote to you. Start your answer with #name#".to_owned(),
             join_wait: Duration::from_secs(3600),
+            concat_window: Duration::ZERO,
             default: Some("reception@example.com".to_owned()),
             rules: Vec::new(),
             domains: vec![domain("example.com"), domain("example.org")],

@@ -3,10 +3,11 @@
 //! Pure. Parts join without a blank; a part that is missing leaves a mark on a line of its own. Data
 //! join too, octet to octet, and never over a gap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::mail::words::Words;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
 
 /// One part, as much of it as matters here.
@@ -18,7 +19,7 @@ pub struct Piece {
     pub gateway: String,
     /// From whom.
     pub from: Party,
-    /// Our number, when the network said so.
+    /// Our number, when the network said so or the gateway has one.
     pub to: Option<Number>,
     /// Its share of the text.
     pub text: String,
@@ -41,11 +42,11 @@ pub struct Whole {
     pub id: MessageId,
     /// The rows it is made of, the first part first.
     pub ids: Vec<MessageId>,
-    /// By which gateway it came.
+    /// By which gateway its first part came.
     pub gateway: String,
     /// From whom.
     pub from: Party,
-    /// Our number, when the network said so.
+    /// Our number, when the network said so or the gateway has one.
     pub to: Option<Number>,
     /// The service centre's time, else ours.
     pub sent: Timestamp,
@@ -70,9 +71,10 @@ pub struct Run {
     pub octets: Vec<u8>,
 }
 
+/// What the parts of a text have in common. Not the gateway: a number that two of them serve gets the parts
+/// of one text by both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) gateway: String,
     pub(super) from: Party,
     pub(super) reference: u16,
     pub(super) wide: bool,
@@ -80,19 +82,12 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn of(piece: &Piece, concat: Concat) -> Self {
-        let Concat {
-            reference,
-            wide,
-            parts,
-            ..
-        } = concat;
+    pub(super) fn of(from: &Party, concat: Concat) -> Self {
         Self {
-            gateway: piece.gateway.clone(),
-            from: piece.from.clone(),
-            reference,
-            wide,
-            parts,
+            from: from.clone(),
+            reference: concat.reference,
+            wide: concat.wide,
+            parts: concat.parts,
         }
     }
 }
@@ -101,8 +96,51 @@ impl Key {
 pub(super) struct Set {
     pub(super) name: u64,
     pub(super) since: Timestamp,
+    pub(super) gateway: String,
     pub(super) to: Option<Number>,
     pub(super) parts: BTreeMap<u8, Share>,
+    /// They are late: what went out before them.
+    pub(super) follows: Option<Followed>,
+}
+
+/// A text that went out without all its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Followed {
+    /// Its name.
+    pub(super) first: MessageId,
+    /// The parts that went out.
+    pub(super) had: BTreeSet<u8>,
+}
+
+impl Set {
+    /// A set of no part yet.
+    pub(super) fn of(name: u64, since: Timestamp, piece: &Piece) -> Self {
+        Self {
+            name,
+            since,
+            gateway: piece.gateway.clone(),
+            to: piece.to.clone(),
+            parts: BTreeMap::new(),
+            follows: None,
+        }
+    }
+
+    /// Nothing more of it can come.
+    pub(super) fn is_whole(&self, parts: u8) -> bool {
+        let before = self.follows.as_ref().map_or(0, |text| text.had.len());
+        self.parts.len() + before >= usize::from(parts)
+    }
+
+    /// This part is missing, here and in what went out before.
+    pub(super) fn misses(&self, part: u8) -> bool {
+        let went = self.follows.as_ref().is_some_and(|t| t.had.contains(&part));
+        !went && !self.parts.contains_key(&part)
+    }
+
+    /// When it was sent, as far as the service centre said.
+    pub(super) fn sent(&self) -> Option<Timestamp> {
+        self.parts.values().find_map(|share| share.sent)
+    }
 }
 
 pub(super) struct Share {
@@ -130,37 +168,35 @@ pub(super) fn is_possible(concat: &Concat) -> bool {
 }
 
 /// The text of parts that are known to belong together, in any order; `None` when there are none.
-pub fn assemble(pieces: Vec<Piece>) -> Option<Whole> {
+pub fn assemble(words: &Words, pieces: Vec<Piece>) -> Option<Whole> {
     let first = pieces.first()?;
     let Some(concat) = first.concat.filter(is_possible) else {
-        return pieces.into_iter().next().map(|piece| alone(piece, None));
+        return in_a_row(pieces);
     };
-    let key = Key::of(first, concat);
-    let (since, to) = (first.at, first.to.clone());
-    let share = |piece: Piece| {
+    let key = Key::of(&first.from, concat);
+    let mut set = Set::of(0, first.at, first);
+    for piece in pieces {
         let part = piece.concat.map_or(1, |concat| concat.part);
-        (part, Share::from(piece))
-    };
-    let parts = pieces.into_iter().map(share).collect();
-    Some(join(
-        &key,
-        Set {
-            name: 0,
-            since,
-            to,
-            parts,
-        },
-    ))
+        set.parts.insert(part, Share::from(piece));
+    }
+    Some(join(words, &key, set))
 }
 
-pub(super) fn alone(piece: Piece, follows: Option<MessageId>) -> Whole {
+/// What a phone cut without saying so, the first first (see [`chain`](super::chain)).
+pub(super) fn in_a_row(pieces: Vec<Piece>) -> Option<Whole> {
+    let mut pieces = pieces.into_iter();
+    let mut whole = alone(pieces.next()?);
+    for piece in pieces {
+        whole.ids.push(piece.id);
+        whole.text.push_str(&piece.text);
+    }
+    Some(whole)
+}
+
+pub(super) fn alone(piece: Piece) -> Whole {
     let (part, parts) = piece
         .concat
         .map_or((1, 1), |concat| (concat.part, concat.parts.max(1)));
-    let text = match follows {
-        Some(_) => format!("[part {part} of {parts}]\n{}", piece.text),
-        None => piece.text,
-    };
     Whole {
         id: piece.id,
         ids: vec![piece.id],
@@ -168,7 +204,7 @@ pub(super) fn alone(piece: Piece, follows: Option<MessageId>) -> Whole {
         from: piece.from,
         to: piece.to,
         sent: piece.sent.unwrap_or(piece.at),
-        text,
+        text: piece.text,
         data: piece
             .data
             .map(|octets| Run {
@@ -179,11 +215,11 @@ pub(super) fn alone(piece: Piece, follows: Option<MessageId>) -> Whole {
             .collect(),
         marks: piece.marks,
         parts: (1, parts),
-        follows,
+        follows: None,
     }
 }
 
-pub(super) fn join(key: &Key, set: Set) -> Whole {
+pub(super) fn join(words: &Words, key: &Key, set: Set) -> Whole {
     let mut text = String::new();
     let mut data: Vec<Run> = Vec::new();
     let mut missing = None;
@@ -195,7 +231,19 @@ pub(super) fn join(key: &Key, set: Set) -> Whole {
             goes_on = false;
             continue;
         };
-        mark(&mut text, missing.take(), part - 1, key.parts);
+        match &set.follows {
+            None => {
+                if let Some(from) = missing.take() {
+                    mark(words, &mut text, "missing", (from, part - 1, key.parts));
+                }
+            }
+            // What is not here went out before, or is told there as missing.
+            Some(_) if part == 1 || missing.take().is_some() => {
+                let to = run_end(&set.parts, part);
+                mark(words, &mut text, "late", (part, to, key.parts));
+            }
+            Some(_) => {}
+        }
         text.push_str(&share.text);
         match (&share.data, data.last_mut()) {
             (Some(octets), Some(run)) if goes_on => run.octets.extend(octets),
@@ -207,7 +255,9 @@ pub(super) fn join(key: &Key, set: Set) -> Whole {
         }
         goes_on = share.data.is_some();
     }
-    mark(&mut text, missing, key.parts, key.parts);
+    if let Some(from) = missing.filter(|_| set.follows.is_none()) {
+        mark(words, &mut text, "missing", (from, key.parts, key.parts));
+    }
     let have = u8::try_from(set.parts.len()).unwrap_or(key.parts);
     let sent = set.parts.values().find_map(|share| share.sent);
     let first = set.parts.values().next();
@@ -220,7 +270,7 @@ pub(super) fn join(key: &Key, set: Set) -> Whole {
             .copied()
             .unwrap_or(MessageId::from_bytes([0; 16])),
         ids,
-        gateway: key.gateway.clone(),
+        gateway: set.gateway,
         from: key.from.clone(),
         to: set.to,
         sent: sent.unwrap_or(set.since),
@@ -228,21 +278,31 @@ pub(super) fn join(key: &Key, set: Set) -> Whole {
         data,
         marks,
         parts: (have, key.parts),
-        follows: None,
+        follows: set.follows.map(|text| text.first),
     }
 }
 
-/// Says on a line of its own that the parts `from` to `to` are missing.
-fn mark(text: &mut String, from: Option<u8>, to: u8, parts: u8) {
-    let Some(from) = from else {
-        return;
-    };
+/// The last of the parts that follow `part` without a gap.
+fn run_end(parts: &BTreeMap<u8, Share>, part: u8) -> u8 {
+    let after = |n: &u8| n.checked_add(1).filter(|next| parts.contains_key(next));
+    std::iter::successors(Some(part), after)
+        .last()
+        .unwrap_or(part)
+}
+
+/// Says on a line of its own which parts are missing, or late and follow: from one to another, of how many.
+fn mark(words: &Words, text: &mut String, what: &str, (from, to, parts): (u8, u8, u8)) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    if from == to {
-        text.push_str(&format!("[part {from} of {parts} missing]\n"));
-    } else {
-        text.push_str(&format!("[parts {from} to {to} of {parts} missing]\n"));
-    }
+    let parts = ("parts", parts.into());
+    let said = match from == to {
+        true => words.say(&format!("part-{what}"), &[("part", from.into()), parts]),
+        false => {
+            let range = [("from", from.into()), ("to", to.into()), parts];
+            words.say(&format!("parts-{what}"), &range)
+        }
+    };
+    text.push_str(&said);
+    text.push('\n');
 }

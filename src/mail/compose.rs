@@ -307,7 +307,9 @@ fn date(sent: Timestamp, id: MessageId) -> Timestamp {
     }
 }
 
-/// A text as one line of a header: what does harm is a blank, runs of blanks are one.
+/// A text as one line of a header: what does harm is a blank, runs of blanks are one. What looks like an encoded
+/// word (RFC 2047 §2) is parted: many programs decode it where it must not stand, and what it encodes may be
+/// anything.
 pub fn line(text: &str, max_chars: usize) -> String {
     let harmless = |c: char| {
         if c == '\n' || is_harmful(c) || is_separator(c) {
@@ -320,6 +322,7 @@ pub fn line(text: &str, max_chars: usize) -> String {
     let words: Vec<&str> = flat.split_whitespace().collect();
     words
         .join(" ")
+        .replace("=?", "= ?")
         .chars()
         .take(max_chars)
         .collect::<String>()

@@ -13,7 +13,7 @@ use super::notify::OfThis;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
 use super::spend::Beside;
-use super::{AtEnd, AtRcpt, Outbound, Recipient, admit, loops, notify};
+use super::{AtEnd, AtRcpt, Outbound, Recipient, admit, loops};
 use crate::access::credentials::{self, is_wrong};
 use crate::access::{Confirm, Payer};
 use crate::mail::address::Verbatim;

@@ -502,8 +502,41 @@ pub enum InboundState {
     Done,
     /// No one wants it: an admin was told.
     Undeliverable,
-    /// No one can read it: an admin was told.
+    /// No one can read it, or it is one of a flood: an admin was told.
     Quarantined,
+    /// An admin let it go: to be addressed as it is.
+    Released,
+}
+
+impl InboundState {
+    /// The name in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            InboundState::Open => "open",
+            InboundState::Asked => "asked",
+            InboundState::Done => "done",
+            InboundState::Undeliverable => "undeliverable",
+            InboundState::Quarantined => "quarantined",
+            InboundState::Released => "released",
+        }
+    }
+
+    /// An admin has to decide.
+    pub fn is_stuck(self) -> bool {
+        matches!(
+            self,
+            InboundState::Undeliverable | InboundState::Quarantined
+        )
+    }
+}
+
+/// What an admin decided about received SMS that are stuck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// They are to be delivered, but for what nobody can read.
+    Release,
+    /// They are done.
+    Drop,
 }
 
 /// What to do with received SMS, in one transaction.
@@ -777,7 +810,7 @@ pub trait Store: Phonebook + Send + Sync + 'static {
         received: Received,
     ) -> Result<Kept, StoreError>;
 
-    /// Received SMS that are due: `Open` or `Asked`, oldest first. The caller's until settled or the
+    /// Received SMS that are due: `Open`, `Asked` or `Released`, oldest first. The caller's until settled or the
     /// process ends.
     async fn lease_inbound(&self, now: Timestamp, max: usize) -> Result<Vec<Inbound>, StoreError>;
 
@@ -790,6 +823,27 @@ pub trait Store: Phonebook + Send + Sync + 'static {
 
     /// Received SMS, newest first; 0: all.
     async fn list_inbound(&self, limit: usize) -> Result<Vec<Inbound>, StoreError>;
+
+    /// A received SMS.
+    async fn find_inbound(&self, id: MessageId) -> Result<Option<Inbound>, StoreError>;
+
+    /// Received SMS that an admin has to decide about, of this sender or of all, newest first, of those that are
+    /// older than `before`; at most `max`.
+    async fn stuck_inbound(
+        &self,
+        from: Option<&Party>,
+        before: Option<MessageId>,
+        max: usize,
+    ) -> Result<Vec<Inbound>, StoreError>;
+
+    /// Does with those of these that are stuck what an admin decided; how many. They stay due when they were
+    /// settled, by which the parts of a text know each other.
+    async fn judge_inbound(
+        &self,
+        now: Timestamp,
+        ids: Vec<MessageId>,
+        judgement: Judgement,
+    ) -> Result<u64, StoreError>;
 
     /// Links of a phone that are not older than `since`, newest first.
     async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError>;

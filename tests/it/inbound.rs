@@ -10,7 +10,10 @@ use sms_milter::store::{Content, InboundState, Kept, Store};
 use self::house::{HOUR, House, PHONE, number, part, settings};
 use crate::sim::smtp_sink::{AtDot, Mail, SmtpSink};
 
+mod flood;
+mod headers;
 mod house;
+mod parts;
 
 fn shown(mails: &[Mail]) -> Vec<(String, String)> {
     let mut shown: Vec<_> = mails

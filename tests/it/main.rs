@@ -21,6 +21,7 @@ mod inbound;
 mod inject;
 mod kannel;
 mod kill;
+mod kill_parts;
 mod layers;
 mod loops;
 mod mail_text;

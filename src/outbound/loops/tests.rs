@@ -12,7 +12,7 @@ fn check(steps: &[&str], answers: bool) {
     let mut now = Timestamp::UNIX_EPOCH;
     for (n, step) in steps.iter().enumerate() {
         let (kind, text) = step.split_at(1);
-        let mut mail = |class| {
+        let mail = |class| {
             let mail = Mail {
                 account: "ann@example.com",
                 phone: &phone,

@@ -184,7 +184,7 @@ impl Index {
                 for (state, more) in [(was, false), (is.map(|i| i.0), true)] {
                     let count = match state {
                         None | Some(InboundState::Done) => continue,
-                        Some(InboundState::Open | InboundState::Asked) => {
+                        Some(InboundState::Open | InboundState::Asked | InboundState::Released) => {
                             &mut self.counts.inbound_open
                         }
                         Some(InboundState::Undeliverable | InboundState::Quarantined) => {
@@ -194,9 +194,10 @@ impl Index {
                     step(count, more);
                 }
                 match is {
-                    Some((InboundState::Open | InboundState::Asked, due)) => {
-                        self.inbound.schedule(id, due)
-                    }
+                    Some((
+                        InboundState::Open | InboundState::Asked | InboundState::Released,
+                        due,
+                    )) => self.inbound.schedule(id, due),
                     _ => self.inbound.remove(id),
                 }
             }

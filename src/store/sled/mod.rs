@@ -54,11 +54,11 @@ use self::writer::{Job, MAX_WAITING};
 use super::accounts::{Account, Reset};
 use super::guard::Spending;
 use super::{
-    Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
-    NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received, Settlement, Store,
-    StoreError, Taken, Telling, Token, TokenId,
+    Charge, Content, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Judgement, Kept, Link,
+    MailOutcome, Message, NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received,
+    Settlement, Store, StoreError, Taken, Telling, Token, TokenId,
 };
-use crate::sms::{MessageId, Number};
+use crate::sms::{MessageId, Number, Party};
 
 pub use self::dump::{DumpError, Exported, check, export, import};
 pub use self::error::OpenError;
@@ -568,6 +568,60 @@ impl Store for SledStore {
             Ok(found)
         };
         self.read_long(list).await
+    }
+
+    async fn find_inbound(&self, id: MessageId) -> Result<Option<Inbound>, StoreError> {
+        let key = keys::inbound(id);
+        let find = move |shared: &Shared| {
+            let Some(payload) = shared.payload(&key)? else {
+                return Ok(None);
+            };
+            let kept = records::decode_inbound(&payload);
+            Ok(Some(
+                kept.map_err(|e| format!("{} {e}", describe(&key)))?.value,
+            ))
+        };
+        self.read(find).await
+    }
+
+    async fn stuck_inbound(
+        &self,
+        from: Option<&Party>,
+        before: Option<MessageId>,
+        max: usize,
+    ) -> Result<Vec<Inbound>, StoreError> {
+        let from = from.cloned();
+        let list = move |shared: &Shared| {
+            let mut found: Vec<Inbound> = Vec::new();
+            shared.scan_before(
+                &Kind::Inbound.prefix(),
+                before.map(keys::inbound),
+                |key, payload| {
+                    let kept = records::decode_inbound(payload);
+                    let row = kept.map_err(|e| format!("{} {e}", describe(key)))?.value;
+                    let sender = match &row.received.content {
+                        Content::Sms { from, .. } => Some(from),
+                        Content::Undecodable { .. } => None,
+                    };
+                    if row.state.is_stuck() && (from.is_none() || from.as_ref() == sender) {
+                        found.push(row);
+                    }
+                    Ok(found.len() < max)
+                },
+            )?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn judge_inbound(
+        &self,
+        now: Timestamp,
+        ids: Vec<MessageId>,
+        judgement: Judgement,
+    ) -> Result<u64, StoreError> {
+        let judge = move |txn: &mut Txn<'_>| verbs::judge_inbound(txn, now, ids, judgement);
+        self.submit(judge).await
     }
 
     async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError> {

@@ -285,23 +285,14 @@ fn by_name<T: Copy, const N: usize>(
     found.ok_or_else(|| Damage::Bad("holds an unknown word".into()))
 }
 
-const INBOUND_STATES: [InboundState; 5] = [
+const INBOUND_STATES: [InboundState; 6] = [
     InboundState::Open,
     InboundState::Asked,
     InboundState::Done,
     InboundState::Undeliverable,
     InboundState::Quarantined,
+    InboundState::Released,
 ];
-
-fn inbound_state_name(state: InboundState) -> &'static str {
-    match state {
-        InboundState::Open => "open",
-        InboundState::Asked => "asked",
-        InboundState::Done => "done",
-        InboundState::Undeliverable => "undeliverable",
-        InboundState::Quarantined => "quarantined",
-    }
-}
 
 // ---- What points to messages -------------------------------------------------------------------
 
@@ -632,7 +623,7 @@ pub fn encode_inbound(inbound: &Inbound, touched: Timestamp) -> Vec<u8> {
         }),
         raw: Octets(Cow::Borrowed(&received.raw)),
         content,
-        state: text(inbound_state_name(inbound.state)),
+        state: text(inbound.state.name()),
         due: At(inbound.due),
     })
 }
@@ -693,7 +684,7 @@ pub fn decode_inbound(payload: &[u8]) -> Result<Kept<Inbound>, Damage> {
             raw: row.raw.0.into_owned(),
             content,
         },
-        state: by_name(INBOUND_STATES, inbound_state_name, &row.state)?,
+        state: by_name(INBOUND_STATES, InboundState::name, &row.state)?,
         due: row.due.0,
     };
     Ok(Kept {

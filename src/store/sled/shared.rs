@@ -159,16 +159,36 @@ impl Shared {
         &self,
         prefix: &[u8],
         backwards: bool,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, String>,
+        visit: impl FnMut(&[u8], &[u8]) -> Result<bool, String>,
     ) -> Result<(), String> {
         let mut rows = self.db.scan_prefix(prefix);
-        loop {
-            let row = if backwards {
-                rows.next_back()
-            } else {
-                rows.next()
-            };
-            let Some(row) = row else { return Ok(()) };
+        let next = || match backwards {
+            true => rows.next_back(),
+            false => rows.next(),
+        };
+        self.visit(next, visit)
+    }
+
+    /// Visits the rows with a prefix backwards, from before a key of them, until the visitor says no.
+    pub fn scan_before(
+        &self,
+        prefix: &[u8],
+        before: Option<Vec<u8>>,
+        visit: impl FnMut(&[u8], &[u8]) -> Result<bool, String>,
+    ) -> Result<(), String> {
+        let Some(before) = before else {
+            return self.scan(prefix, true, visit);
+        };
+        let mut rows = self.db.range(prefix.to_vec()..before);
+        self.visit(|| rows.next_back(), visit)
+    }
+
+    fn visit(
+        &self,
+        mut next: impl FnMut() -> Option<::sled::Result<(::sled::IVec, ::sled::IVec)>>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, String>,
+    ) -> Result<(), String> {
+        while let Some(row) = next() {
             let (key, value) = row.map_err(|e| e.to_string())?;
             let payload = match self.unwrap(&key, &value)? {
                 Ok(payload) => payload,
@@ -181,6 +201,7 @@ impl Shared {
                 return Ok(());
             }
         }
+        Ok(())
     }
 }
 

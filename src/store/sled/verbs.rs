@@ -15,9 +15,9 @@ use crate::sms::MessageId;
 use crate::store::accounts::Meter;
 use crate::store::guard::{Guard, Need};
 use crate::store::{
-    Attempt, Charge, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState, Kept as Reception,
-    Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState, QueuedMail, Received,
-    Settlement, State, StoreError, Taken, Telling, TokenId,
+    Attempt, Charge, Content, Dedupe, EarlyReport, Inbound, InboundOutcome, InboundState,
+    Judgement, Kept as Reception, Link, MailOutcome, Message, NewMessage, Note, OutMail, PartState,
+    QueuedMail, Received, Settlement, State, StoreError, Taken, Telling, TokenId,
 };
 
 /// A message whose row is made: what can be done on the caller's thread is done there.
@@ -442,6 +442,39 @@ pub fn settle_inbound(
     take(txn, now, arrivals.collect())?;
     let mails = outcome.mails.into_iter().map(|m| Posting::new(m, now));
     post(txn, mails.collect())
+}
+
+/// See `Store::judge_inbound`.
+pub fn judge_inbound(
+    txn: &mut Txn<'_>,
+    now: Timestamp,
+    ids: Vec<MessageId>,
+    judgement: Judgement,
+) -> Result<u64, StoreError> {
+    let mut judged = 0;
+    for id in ids {
+        let key = keys::inbound(id);
+        let Some(kept) = fetch(txn, &key, records::decode_inbound)? else {
+            continue;
+        };
+        let mut inbound = kept.value;
+        let was = inbound.state;
+        let is_text = matches!(inbound.received.content, Content::Sms { .. });
+        inbound.state = match judgement {
+            _ if !was.is_stuck() => continue,
+            Judgement::Release if is_text => InboundState::Released,
+            Judgement::Release => continue,
+            Judgement::Drop => InboundState::Done,
+        };
+        txn.put(key, records::encode_inbound(&inbound, now));
+        txn.effect(Effect::Inbound {
+            id,
+            was: Some(was),
+            is: Some((inbound.state, inbound.due)),
+        });
+        judged += 1;
+    }
+    Ok(judged)
 }
 
 /// See `Store::settle_mail`.

@@ -368,6 +368,7 @@ pub fn settings() -> Settings {
         on_conflict: OnConflict::Ask,
         conflict_text: "Whom do you mean? Start with #name#".to_owned(),
         join_wait: Duration::from_secs(3600),
+        concat_window: Duration::ZERO,
         default: Some("reception@example.com".to_owned()),
         rules: Vec::new(),
         domains: vec![
@@ -380,7 +381,7 @@ pub fn settings() -> Settings {
         ])),
         directories: Arc::default(),
         gateways: HashMap::from([("hall".to_owned(), line)]),
-        speech: Default::default(),
+        speech: sms_milter::mail::words::Speech::default(),
         hostname: "mail.example.com".to_owned(),
         admin: "postmaster@example.com".to_owned(),
         mail_from: "sms@example.com".to_owned(),

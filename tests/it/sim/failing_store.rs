@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sms_milter::sms::{MessageId, Number};
+use sms_milter::sms::{MessageId, Number, Party};
 use sms_milter::store::accounts::{Account, Reset};
 use sms_milter::store::guard::Spending;
 use sms_milter::store::phonebook::{
     Arrivals, Arrived, Audit, Entry, KeptMail, Listing, Phonebook, Question, Release,
 };
 use sms_milter::store::{
-    Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Kept, Link, MailOutcome, Message,
-    NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received, Settlement, Store,
-    StoreError, Taken, Telling, Token, TokenId,
+    Charge, Counts, EarlyReport, Filter, Inbound, InboundOutcome, Judgement, Kept, Link,
+    MailOutcome, Message, NewMessage, Note, Original, OutMail, Queue, QueuedMail, Received,
+    Settlement, Store, StoreError, Taken, Telling, Token, TokenId,
 };
 use tokio::sync::watch;
 
@@ -404,6 +404,34 @@ impl Store for FailingStore {
         let fault = self.enter(Verb::ListInbound)?;
         let found = self.inner.list_inbound(limit).await?;
         self.leave(fault, found)
+    }
+
+    async fn find_inbound(&self, id: MessageId) -> Result<Option<Inbound>, StoreError> {
+        let fault = self.enter(Verb::ListInbound)?;
+        let found = self.inner.find_inbound(id).await?;
+        self.leave(fault, found)
+    }
+
+    async fn stuck_inbound(
+        &self,
+        from: Option<&Party>,
+        before: Option<MessageId>,
+        max: usize,
+    ) -> Result<Vec<Inbound>, StoreError> {
+        let fault = self.enter(Verb::ListInbound)?;
+        let found = self.inner.stuck_inbound(from, before, max).await?;
+        self.leave(fault, found)
+    }
+
+    async fn judge_inbound(
+        &self,
+        now: Timestamp,
+        ids: Vec<MessageId>,
+        judgement: Judgement,
+    ) -> Result<u64, StoreError> {
+        let fault = self.enter(Verb::SettleInbound)?;
+        let judged = self.inner.judge_inbound(now, ids, judgement).await?;
+        self.leave(fault, judged)
     }
 
     async fn links(&self, phone: &Number, since: Timestamp) -> Result<Vec<Link>, StoreError> {

@@ -159,6 +159,12 @@ impl Product {
         }
     }
 
+    /// SIGKILL, without waiting for its end.
+    pub fn signal_kill(&self) {
+        use nix::sys::signal::{Signal, kill};
+        let _ = kill(nix::unistd::Pid::from_raw(self.pid()), Signal::SIGKILL);
+    }
+
     /// SIGKILL, and gone.
     pub fn kill(mut self) {
         let _ = self.child.kill();
