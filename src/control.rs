@@ -562,7 +562,24 @@ fn whole(message: &Message) -> Value {
     value["orcpt"] = orcpt.map(|orcpt| orcpt.to_string()).into();
     value["expires"] = message.expires.to_string().into();
     value["parts"] = message.parts.iter().map(part).collect();
+    value["confirm"] = message.confirm.into();
+    value["private"] = message.private.into();
+    if message.private {
+        hide(&mut value);
+    }
     value
+}
+
+/// Takes out what is for the phone and its sender only (`Sensitivity`, spec 4).
+fn hide(value: &mut Value) {
+    for key in ["text", "subject", "data"] {
+        if value.get(key).is_some() {
+            value[key] = Value::Null;
+        }
+    }
+    for part in value["parts"].as_array_mut().into_iter().flatten() {
+        part["text"] = Value::Null;
+    }
 }
 
 /// Opens the socket at `path`, mode 0600; one that nobody listens on is replaced.

@@ -61,6 +61,8 @@ pub struct Policy {
     pub class: Class,
     /// In which language we write to them, as `de`; `None`: as `mail.language` says.
     pub language: Option<Arc<str>>,
+    /// What of a mail becomes its SMS, and in which shape; `None`: as `text.template` says.
+    pub template: Option<Arc<str>>,
 }
 
 /// When the sender hears of success.
@@ -90,6 +92,7 @@ impl Default for Policy {
             sender_ids: Vec::new(),
             class: Class::Normal,
             language: None,
+            template: None,
         }
     }
 }

@@ -17,14 +17,16 @@ use crate::access::token::{self, TokenId};
 use crate::config;
 use crate::control::{self, Request};
 use crate::mail::address::{self, Verbatim};
-use crate::mail::text::{self, MailText, RawMail};
+use crate::mail::text::RawMail;
 use crate::mail::{Client, Envelope, Reply};
 use crate::outbound::admit::{Admitted, Judgement, Taken};
 use crate::outbound::ask::Course;
 use crate::outbound::credentials::check_password;
 use crate::outbound::credentials::passwords::{Passwords, Workers};
+use crate::outbound::heed;
 use crate::outbound::lookup::Known;
 use crate::outbound::plan::{Plan, Planner};
+use crate::outbound::readings::Readings;
 use crate::sms::{Attributes, Language, Number, Shifts};
 use crate::world::World;
 
@@ -238,7 +240,6 @@ async fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
         mail,
         shown,
     } = *asked;
-    let read = text::read(mail, &planner.text).map_err(Reply::from);
     let now = World::real().now();
     let one = |planner: &Planner, to: &String, found: &Result<Shown, Reply>| -> Vec<Value> {
         let rcpt = bracketed(to);
@@ -251,6 +252,7 @@ async fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
             Judgement::NotOurs => return vec![json!({"recipient": to, "verdict": "not-ours"})],
             Judgement::Ours(taken) => {
                 let taken = taken.map(|taken| *taken);
+                let read = Readings::of(mail, &planner.text, taken.iter());
                 decide(planner, admin, envelope, mail, &read, taken, now)
             }
         };
@@ -314,18 +316,18 @@ fn decide(
     admin: &str,
     envelope: &Envelope,
     raw: &RawMail,
-    read: &Result<MailText, Reply>,
+    read: &Readings,
     taken: Result<Taken, Reply>,
     now: Timestamp,
 ) -> Vec<Result<Verdict, Reply>> {
-    let whole = || {
-        let mail = read.as_ref().map_err(Clone::clone)?;
+    let whole = |taken: &Taken| {
+        let mail = read.to(taken.payer()).as_ref().map_err(Clone::clone)?;
         match planner.refuses(envelope, mail) {
             Some(reply) => Err(reply),
             None => Ok(mail),
         }
     };
-    let (taken, mail) = match taken.and_then(|taken| Ok((taken, whole()?))) {
+    let (taken, mail) = match taken.and_then(|taken| whole(&taken).map(|mail| (taken, mail))) {
         Ok(both) => both,
         Err(reply) => return vec![Err(reply)],
     };
@@ -336,11 +338,15 @@ fn decide(
         Taken::Answer(answering) => return vec![Ok(Verdict::Answer(answering.payer.account))],
         Taken::Person(person) => match planner.course(envelope, &person, mail, admin, now) {
             Ok(Course::Send(to) | Course::Learn(to, _)) => vec![Ok(to)],
-            Ok(Course::Ask) => return vec![Ok(Verdict::Ask(person.payer.account))],
+            Ok(Course::Ask) => {
+                let waits = heed::waiting(mail, &person.asked.wishes, now);
+                return vec![waits.map(|_| Verdict::Ask(person.payer.account))];
+            }
             Err(reply) => vec![Err(reply)],
         },
     };
     let planned = |to: Admitted| {
+        let to = heed::heeded(mail, to, now)?;
         let plan = planner.plan(mail, &to)?;
         Ok(Verdict::Send(Box::new((to, plan))))
     };

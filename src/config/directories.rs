@@ -25,7 +25,7 @@ const MAX_DIRECTORIES: usize = 8;
 
 /// Keys of `users` that a directory may have. `certificates` and `post` are the configuration's alone: nobody
 /// is looked up by the first, and the second is no person.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "email",
     "name",
     "aliases",
@@ -47,6 +47,7 @@ const KEYS: [&str; 21] = [
     "sender_ids",
     "class",
     "language",
+    "template",
 ];
 
 /// Where OpenLDAP's inetOrgPerson and Active Directory have it; `aliases` and `nickname` are nowhere by

@@ -204,6 +204,7 @@ fn record(
             "confirm" => user.confirm = word()?,
             "class" => user.class = word()?,
             "language" => user.language = word()?,
+            "template" => user.template = word()?,
             _ => {}
         }
     }

@@ -53,6 +53,11 @@ impl Judge<'_> {
             raw.defaults.as_ref(),
             &Policy::default(),
         );
+        if raw.defaults.as_ref().is_some_and(|d| d.template.is_some()) {
+            let here = at.key("defaults").key("template");
+            self.errors
+                .add(&here, "stands elsewhere for all; write it as text.template");
+        }
         let mut domains = HashMap::new();
         for (name, policy) in raw.domains.iter().flatten() {
             let at = at.key("domains").key(name);

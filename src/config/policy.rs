@@ -72,6 +72,10 @@ impl Judge<'_> {
         if let Some(language) = &raw.language {
             policy.language = self.language(&at.key("language"), language);
         }
+        if let Some(template) = &raw.template {
+            self.shape_of_text(&at.key("template"), template);
+            policy.template = Some(template.as_str().into());
+        }
         policy
     }
 

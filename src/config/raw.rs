@@ -301,6 +301,7 @@ shape! { /// `access.defaults`, `access.domains.*`
     Policy {
         send: Several, allow: Several, deny: Several, monthly_limit: u32, credit: Spelled,
         max_segments: u8, confirm: String, sender_ids: Several, class: String, language: String,
+        template: String,
     }
 }
 shape! { /// `access.resubmission`
@@ -315,7 +316,7 @@ shape! { /// `users[]`
         nickname: Spelled, mobile: Spelled, phone_alias: Spelled, gateway: String, expires: Spelled,
         active: bool, password_hash: String, post: Post, send: Several, allow: Several, deny: Several,
         monthly_limit: u32, credit: Spelled, max_segments: u8, confirm: String, sender_ids: Several,
-        class: String, language: String,
+        class: String, language: String, template: String,
     }
 }
 shape! { /// `users_ldap`, `users_ldap[]`

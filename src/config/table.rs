@@ -36,7 +36,7 @@ const LISTS: [&str; 6] = [
 ];
 
 /// The keys that have a column, and other words for them: small letters and digits.
-const COLUMNS: [(&str, &[&str]); 23] = [
+const COLUMNS: [(&str, &[&str]); 24] = [
     (
         "email",
         &[
@@ -153,6 +153,7 @@ const COLUMNS: [(&str, &[&str]); 23] = [
         "language",
         &["lang", "locale", "preferredlanguage", "sprache"],
     ),
+    ("template", &[]),
     // Known only to be refused in other words.
     (
         "password",
@@ -470,6 +471,7 @@ impl Judge<'_> {
             "sender_ids" => user.sender_ids = names(),
             "class" => user.class = text(),
             "language" => user.language = text(),
+            "template" => user.template = text(),
             _ => {}
         }
     }

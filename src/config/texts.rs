@@ -102,16 +102,24 @@ impl Judge<'_> {
         let Some(template) = raw else {
             return default;
         };
+        self.shape_of_text(at, template);
+        template.to_owned()
+    }
+
+    /// A template, there or in a policy.
+    pub fn shape_of_text(&mut self, at: &At, template: &str) {
         if template.len() > MAX_TEMPLATE {
             self.wrong(
                 at,
                 template,
                 format!("is too long; write at most {MAX_TEMPLATE} octets"),
             );
+        } else if template.trim().is_empty() {
+            let text = "is empty: there would be nothing to send; write {body}";
+            self.errors.add(at, text);
         } else if let Err(why) = Settings::check_template(template) {
             self.errors.add(at, why);
         }
-        template.to_owned()
     }
 
     fn confirm_word(&mut self, at: &At, raw: &raw::Text, default: String) -> String {

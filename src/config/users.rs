@@ -342,6 +342,7 @@ fn policy_keys(raw: &raw::User) -> raw::Policy {
         sender_ids: raw.sender_ids.clone(),
         class: raw.class.clone(),
         language: raw.language.clone(),
+        template: raw.template.clone(),
     }
 }
 

@@ -546,6 +546,7 @@ impl Inbound {
             reference: self.world.octet(),
             flash: false,
             confirm: false,
+            private: false,
             class: Class::Normal,
             high: false,
             sender_id: None,

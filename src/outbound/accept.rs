@@ -12,8 +12,9 @@ use super::ask::Letter;
 use super::notify::OfThis;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
+use super::readings::Readings;
 use super::spend::Beside;
-use super::{AtEnd, AtRcpt, Outbound, Recipient, admit, loops};
+use super::{AtEnd, AtRcpt, Outbound, Recipient, admit, heed, loops};
 use crate::access::credentials::{self, is_wrong};
 use crate::access::{Confirm, Payer};
 use crate::mail::address::Verbatim;
@@ -34,9 +35,6 @@ pub(super) const WEAK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Messages of one mail: as many as there may be recipients, though each may be an account with many
 /// numbers.
 const MAX_MESSAGES: usize = 1_000;
-
-/// A mail that is parsed where it is: it takes less than handing it to another thread.
-const SMALL: usize = 16 * 1024;
 
 impl Outbound {
     /// Whether a recipient is ours and may be sent to. `planner`: the mail's own, from its beginning to
@@ -129,7 +127,8 @@ impl Outbound {
         mail: RawMail,
     ) -> AtEnd {
         let now = self.world.now();
-        let read = read(&mail, planner).await;
+        let taken = recipients.iter().filter_map(|to| to.taken.as_ref().ok());
+        let read = Readings::taken(&mail, planner, taken).await;
         let planner = match self
             .known(planner, envelope, &recipients, &mail, &read, now)
             .await
@@ -151,8 +150,7 @@ impl Outbound {
             if let Some(reply) = refused_alike(&cases, others) {
                 return AtEnd::Refuse(reply);
             }
-            // Of one that nobody could read nobody knows.
-            let private = !read.as_ref().is_ok_and(|read| !read.private);
+            let private = read.is_private();
             let of = OfThis {
                 mail: &mail,
                 dsn: &envelope.dsn,
@@ -257,7 +255,7 @@ impl Outbound {
         envelope: &Envelope,
         recipients: &[Recipient],
         raw: &RawMail,
-        read: &Result<MailText, Reply>,
+        read: &Readings,
         now: Timestamp,
     ) -> Result<Arc<Planner>, Reply> {
         if planner.directories.is_empty() {
@@ -286,7 +284,7 @@ impl Outbound {
         envelope: &Envelope,
         recipient: Recipient,
         raw: &RawMail,
-        read: &Result<MailText, Reply>,
+        read: &Readings,
         now: Timestamp,
     ) -> Vec<Case> {
         let Recipient { rcpt, dsn, taken } = recipient;
@@ -305,16 +303,13 @@ impl Outbound {
             circle: None,
         };
         let whom = taken.as_ref().ok().map(loops::whom);
-        // An answer needs no text.
-        let head = match (&taken, read) {
-            (Ok(Taken::Answer(_)), Err(_)) => text::head(raw).ok(),
-            _ => None,
-        };
-        let whole = || {
-            let mail = match &head {
-                Some(head) => head,
-                None => read.as_ref().map_err(Clone::clone)?,
+        let whole = |taken: &Taken| {
+            let read = match (taken, read.to(taken.payer())) {
+                // An answer needs no text.
+                (Taken::Answer(_), Err(reply)) => read.head().ok_or(reply),
+                (_, read) => read.as_ref(),
             };
+            let mail = read.map_err(Clone::clone)?;
             let host = &self.writer.letterhead.hostname;
             let id = mail.message_id.as_deref().unwrap_or_default();
             match planner.refuses(envelope, mail) {
@@ -323,7 +318,7 @@ impl Outbound {
                 None => Ok(mail),
             }
         };
-        let (taken, mail) = match taken.and_then(|taken| Ok((taken, whole()?))) {
+        let (taken, mail) = match taken.and_then(|taken| whole(&taken).map(|mail| (taken, mail))) {
             Ok(both) => both,
             Err(reply) => {
                 let circle = whom.filter(|_| admit::is_circle(&reply));
@@ -375,8 +370,10 @@ impl Outbound {
         to: Admitted,
         now: Timestamp,
     ) -> (Outcome, bool) {
-        let plan = match planner.plan(mail, &to) {
-            Ok(plan) => plan,
+        let heeded = heed::heeded(mail, to, now);
+        let planned = heeded.and_then(|to| Ok((planner.plan(mail, &to)?, to)));
+        let (plan, to) = match planned {
+            Ok(planned) => planned,
             Err(reply) => return (Err(reply), false),
         };
         let cut = plan.cut;
@@ -472,6 +469,7 @@ impl Outbound {
             confirm,
             class: plan.class,
             high: plan.high,
+            private: mail.private,
             sender_id: plan.sender_id,
             gateways: if plan.pinned {
                 plan.gateways
@@ -551,19 +549,6 @@ impl Outbound {
                 tracing::info!(queue_id, code, status, event = "refused");
             }
         }
-    }
-}
-
-/// A big mail is parsed off the async threads: a hostile one may take its time and its deep stack.
-async fn read(mail: &RawMail, planner: &Arc<Planner>) -> Result<MailText, Reply> {
-    if mail.size() <= SMALL {
-        return text::read(mail, &planner.text).map_err(Reply::from);
-    }
-    let (mail, planner) = (mail.clone(), Arc::clone(planner));
-    let read = tokio::task::spawn_blocking(move || text::read(&mail, &planner.text));
-    match read.await {
-        Ok(read) => read.map_err(Reply::from),
-        Err(_) => Err(Reply::new(554, "5.6.0", "this mail cannot be read")),
     }
 }
 

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::Outbound;
 use super::accept::{Good, Outcome, REPEAT_WINDOW, WEAK_WINDOW};
 use super::admit::{Admitted, Answering, Person, Source};
 use super::names::{self, CODE};
 use super::phonebook::Lesson;
 use super::plan::{self, Planner};
+use super::{Outbound, heed};
 use crate::mail::address::{self, Verbatim};
 use crate::mail::dsn::Dsn;
 use crate::mail::text::{AutoSubmitted, MailText, RawMail};
@@ -109,7 +109,7 @@ impl Outbound {
         let admin = &self.writer.admin;
         match letter.planner.course(envelope, &person, mail, admin, now) {
             Ok(Course::Send(to)) => send(to),
-            Ok(Course::Ask) => (Ok(Box::new(self.wait(letter, &person))), false),
+            Ok(Course::Ask) => (self.wait(letter, &person).map(Box::new), false),
             Ok(Course::Learn(to, told)) => {
                 let (outcome, cut) = send(to);
                 let lesson = self.taught(person, told, now);
@@ -136,7 +136,7 @@ impl Outbound {
     }
 
     /// The mail waits for a number, and its sender is asked for it.
-    fn wait(&self, letter: &Letter<'_>, person: &Person) -> Good {
+    fn wait(&self, letter: &Letter<'_>, person: &Person) -> Result<Good, Reply> {
         let Letter {
             planner,
             envelope,
@@ -146,6 +146,7 @@ impl Outbound {
             now,
         } = *letter;
         let account = &person.payer.account;
+        let times = heed::waiting(mail, &person.asked.wishes, now)?;
         let (fingerprint, weak) = plan::fingerprint(envelope, raw);
         let window = if weak { WEAK_WINDOW } else { REPEAT_WINDOW };
         let mut code = [0; CODE];
@@ -183,6 +184,8 @@ impl Outbound {
             flash: mail.flash,
             confirm: mail.confirm || mail.receipt_requested,
             private: mail.private,
+            due: times.due,
+            expires: times.expires,
             notes: mail.notes.clone(),
             fingerprint: (!weak).then_some(fingerprint),
         };
@@ -196,10 +199,10 @@ impl Outbound {
             mail: kept,
             dedupe,
         };
-        Good {
+        Ok(Good {
             kept: Some((kept, weak)),
             ..Good::default()
-        }
+        })
     }
 
     /// The mail that asks (spec 7.3). No digits in its subject: an answer has it, and a number.

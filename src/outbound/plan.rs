@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::char::is_combining_mark;
 
 use super::admit::Admitted;
+use super::heed;
 use super::spend::Limits;
 use super::wishes::{Priority, WishError};
 use crate::access::destinations::Destinations;
@@ -153,6 +154,7 @@ impl Planner {
         };
         let reference = reference(mail, to);
         let mut notes = mail.notes.clone();
+        notes.extend(heed::passed_over(mail));
         let wanted = self.active(&pinned);
         let languages = self.languages(&wanted, to);
         let content = self.content(mail, to, reference, languages, &mut notes)?;
@@ -161,7 +163,8 @@ impl Planner {
         if gateways.is_empty() {
             return Err(Reply::new(550, "5.7.1", nobody(&unable)));
         }
-        if mail.flash && to.wishes.class.is_none() {
+        let flash = mail.flash && !to.wishes.no_flash;
+        if flash && to.wishes.class.is_none() {
             let dcs = |id: &String| wanted.iter().any(|g| g.id == *id && g.carries.dcs);
             if !gateways.iter().any(dcs) {
                 notes.push("no gateway here can show it at once: it is an ordinary SMS".into());
@@ -172,9 +175,10 @@ impl Planner {
             gateways.sort_by(|a, b| price(a).total_cmp(&price(b)));
         }
         let price = gateways.first().and_then(|id| self.rate(id, &to.number));
-        // A read receipt of a phone is that it has the SMS.
-        let confirm = mail.confirm || mail.receipt_requested || to.wishes.confirm;
-        if to.wishes.confirm && policy.confirm == Confirm::Never {
+        // A read receipt of a phone is that it has the SMS. The address beats the header.
+        let by_header = mail.confirm || mail.receipt_requested;
+        let confirm = to.wishes.confirm.unwrap_or(by_header);
+        if to.wishes.confirm == Some(true) && policy.confirm == Confirm::Never {
             notes.push("no confirmation: this account has them switched off".into());
         }
         Ok(Plan {
@@ -187,7 +191,7 @@ impl Planner {
             price: price.map(|rate| rate * content.segments.len() as f64),
             segments: content.segments,
             reference,
-            flash: mail.flash,
+            flash,
             confirm: match policy.confirm {
                 Confirm::Asked => confirm,
                 Confirm::Always => true,

@@ -278,6 +278,7 @@ mod tests {
             reference: 17,
             flash: false,
             confirm: false,
+            private: false,
             class: Class::Normal,
             high: false,
             sender_id: None,

@@ -10,11 +10,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::Outbound;
 use super::accept::{REPEAT_WINDOW, log_accepted};
 use super::admit::Asked;
 use super::plan::{self, Planner};
 use super::spend::Beside;
+use super::{Outbound, heed};
 use crate::access::credentials::Shown;
 use crate::mail::address;
 use crate::mail::dsn::OfRecipient;
@@ -204,9 +204,12 @@ impl Outbound {
             flash: kept.flash,
             confirm: kept.confirm,
             private: kept.private,
+            deferred_delivery: kept.due.map(|at| at.to_string()),
+            expires: kept.expires.map(|at| at.to_string()),
             notes: kept.notes.clone(),
             ..MailText::default()
         };
+        let to = heed::heeded(&mail, to, now)?;
         let plan = planner.plan(&mail, &to)?;
         let cut = plan.cut;
         let key = kept.fingerprint.map(|print| {

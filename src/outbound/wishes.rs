@@ -4,7 +4,7 @@
 //!
 //! The doors hand over names and values as they were written ([`Wishes::set`]); whatever is wrong is an
 //! error that names the parameter and says what to write instead. Nothing is ignored. Who may wish for
-//! what is not decided here.
+//! what is not decided here, and what the header of a mail asks is [`super::heed`]'s.
 
 use std::time::Duration;
 
@@ -46,8 +46,10 @@ pub const MAX_SEGMENTS: u8 = 128;
 pub struct Wishes {
     /// The message class; 0 is flash.
     pub class: Option<u8>,
-    /// Tell me when it is delivered.
-    pub confirm: bool,
+    /// No flash SMS, whatever the mail's priority says.
+    pub no_flash: bool,
+    /// Tell me when it is delivered; `false`: do not, whatever the mail's header says.
+    pub confirm: Option<bool>,
     /// Give up after this.
     pub validity: Option<Duration>,
     /// The text is data, written so.
@@ -136,7 +138,7 @@ impl Wishes {
         match name {
             "flash" => match value {
                 "1" => self.class = Some(0),
-                "0" => {}
+                "0" => self.no_flash = true,
                 _ => return Err(wrong("flash", value, "write 1, or leave it out")),
             },
             "class" => match value {
@@ -147,8 +149,8 @@ impl Wishes {
                 }
             },
             "confirm" => match value {
-                "1" => self.confirm = true,
-                "0" => {}
+                "1" => self.confirm = Some(true),
+                "0" => self.confirm = Some(false),
                 _ => return Err(wrong("confirm", value, "write 1, or leave it out")),
             },
             "validity" => self.validity = Some(validity(value)?),

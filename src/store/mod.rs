@@ -69,6 +69,8 @@ pub struct Message {
     pub flash: bool,
     /// The sender wants to hear of success too.
     pub confirm: bool,
+    /// Its text is for the phone and its sender only (`Sensitivity`).
+    pub private: bool,
     /// Its urgency.
     pub class: Class,
     /// It goes before others of its class.

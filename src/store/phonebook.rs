@@ -230,6 +230,10 @@ pub struct KeptMail {
     pub confirm: bool,
     /// It reaches no log, archive or dashboard.
     pub private: bool,
+    /// When the header wants it sent, if not at once.
+    pub due: Option<Timestamp>,
+    /// After this the header wants it not sent any more.
+    pub expires: Option<Timestamp>,
     /// What was done to the text, for people.
     pub notes: Vec<String>,
     /// What makes a repeat of it the same mail, for days; `None`: nothing that holds so long.

@@ -171,6 +171,7 @@ fn message(writer: u64, n: u64, now: Timestamp) -> NewMessage {
             reference: 7,
             flash: false,
             confirm: false,
+            private: false,
             class: Class::Normal,
             high: false,
             sender_id: None,

@@ -94,5 +94,6 @@ fn shown(user: &User, from: &str) -> Value {
             Confirm::Never => "never",
         },
         "sender_ids": policy.sender_ids, "class": policy.class.name(), "language": policy.language.as_deref(),
+        "template": policy.template.as_deref(),
     })
 }

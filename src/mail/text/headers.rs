@@ -123,11 +123,23 @@ fn keyword(mail: &RawMail, name: &str) -> String {
     value[..end].to_owned()
 }
 
-/// `X-Priority: 1` or `2`, `Importance: high`, `Priority: urgent` (RFC 2156).
+/// `X-Priority: 1` or `2`, `X-MSMail-Priority: high`, `Importance: high`, `Priority: urgent` (RFC 2156).
 pub(super) fn is_high_priority(mail: &RawMail) -> bool {
     matches!(keyword(mail, "X-Priority").as_str(), "1" | "2")
+        || keyword(mail, "X-MSMail-Priority") == "high"
         || keyword(mail, "Importance") == "high"
         || keyword(mail, "Priority") == "urgent"
+}
+
+/// Whether a receipt is asked for: RFC 8098 §2.1, and what older programs write.
+pub(super) fn wants_receipt(mail: &RawMail) -> bool {
+    [
+        "Disposition-Notification-To",
+        "Return-Receipt-To",
+        "X-Confirm-Reading-To",
+    ]
+    .iter()
+    .any(|name| plain(mail, name).is_some())
 }
 
 /// RFC 3834 §5; a keyword nobody knows is some machine's. Older answering machines have fields of their own.
@@ -418,6 +430,8 @@ mod tests {
             ("X-Priority: 1 (Highest)", true),
             ("X-Priority: 3", false),
             ("X-Priority: 10", false),
+            ("X-MSMail-Priority: High", true),
+            ("X-MSMail-Priority: Normal", false),
             ("importance: High", true),
             ("Priority: urgent", true),
             ("Priority: normal", false),
@@ -473,7 +487,32 @@ mod tests {
         assert!(is_list(&mail("List-Id: <x>\n\n")) && is_list(&mail("Precedence: Bulk\n\n")));
         assert!(!is_list(&mail("Listen: x\nPrecedence: first\n\n")));
         assert!(is_own(&mail("x-sms-milter: 1\n\n")) && !is_own(&mail("X: 1\n\n")));
-        assert!(is_private(&mail("Sensitivity: Private\n\n")));
+        for (header, expected) in [
+            ("Sensitivity: Private", true),
+            ("Sensitivity: personal", true),
+            ("Sensitivity: Company-Confidential (x)", true),
+            ("Sensitivity: normal", false),
+            ("X: private", false),
+        ] {
+            assert_eq!(
+                is_private(&mail(&format!("{header}\n\n"))),
+                expected,
+                "{header}"
+            );
+        }
+        for (header, expected) in [
+            ("Disposition-Notification-To: ann@example.com", true),
+            ("return-receipt-to: <ann@example.com>", true),
+            ("X-Confirm-Reading-To: ann@example.com", true),
+            ("Disposition-Notification-To:", false),
+            ("Disposition-Notification-Options: x", false),
+        ] {
+            assert_eq!(
+                wants_receipt(&mail(&format!("{header}\n\n"))),
+                expected,
+                "{header}"
+            );
+        }
     }
 
     #[test]

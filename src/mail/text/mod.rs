@@ -19,6 +19,7 @@ mod raw;
 mod scan;
 mod template;
 mod tidy;
+mod times;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -28,6 +29,7 @@ use super::thread::Thread;
 
 pub use headers::{is_list, without_secrets};
 pub use raw::RawMail;
+pub use times::moment;
 
 /// Octets of text that are read. The longest message, 128 segments, is 20 KiB.
 const MAX_TEXT: usize = 128 << 10;
@@ -113,12 +115,12 @@ pub struct MailText {
     pub in_reply_to: Option<String>,
     /// `Thread-Index` as it is: what Outlook goes by.
     pub thread_index: Option<String>,
-    /// `X-Priority: 1` or `2`, `Importance: high` or `Priority: urgent`, and the settings make that a
-    /// flash SMS.
+    /// `X-Priority: 1` or `2`, `X-MSMail-Priority: high`, `Importance: high` or `Priority: urgent`, and the
+    /// settings make that a flash SMS.
     pub flash: bool,
     /// The confirm word is in the subject.
     pub confirm: bool,
-    /// A read receipt is asked for (`Disposition-Notification-To`).
+    /// A receipt is asked for (`Disposition-Notification-To`, `Return-Receipt-To`).
     pub receipt_requested: bool,
     /// Whether a machine wrote it.
     pub auto_submitted: AutoSubmitted,
@@ -130,9 +132,9 @@ pub struct MailText {
     pub private: bool,
     /// `Date` as it is.
     pub date: Option<String>,
-    /// `Deferred-Delivery` as it is: when to send.
+    /// `Deferred-Delivery` as it is: when to send; [`moment`] reads it.
     pub deferred_delivery: Option<String>,
-    /// `Expires` or `Expiry-Date` as it is: when to give up.
+    /// `Expires` or `Expiry-Date` as it is: when to give up; [`moment`] reads it.
     pub expires: Option<String>,
     /// Files the mail carries.
     pub attachments: usize,
@@ -262,7 +264,7 @@ pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable>
         text,
         flash: headers::is_high_priority(mail) && settings.flash_on_priority,
         confirm: headers::has_word(&head.subject, &settings.confirm_word),
-        receipt_requested: mail.header("Disposition-Notification-To").is_some(),
+        receipt_requested: headers::wants_receipt(mail),
         auto_submitted: headers::auto_submitted(mail),
         own_loop: headers::is_own(mail),
         list: headers::is_list(mail),
@@ -289,6 +291,7 @@ pub fn head(mail: &RawMail) -> Result<MailText, Unreadable> {
         auto_submitted: headers::auto_submitted(mail),
         own_loop: headers::is_own(mail),
         list: headers::is_list(mail),
+        private: headers::is_private(mail),
         subject: head.subject,
         from: head.from,
         message_id: head.message_id,

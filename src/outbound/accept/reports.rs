@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Case;
-use crate::mail::Reply;
-use crate::mail::text::{self, MailText};
+use crate::mail::text;
 use crate::outbound::notify::{self, Failed, OfThis};
+use crate::outbound::readings::Readings;
 use crate::outbound::{Outbound, original};
 use crate::sms::MessageId;
 use crate::store::{Message, NewMessage, OfMail, Original, OutMail};
@@ -52,15 +52,10 @@ impl Outbound {
 
     /// Mails about recipients that could not be refused in the dialogue, and about cut texts: one for all that
     /// have it in common.
-    pub(super) fn reports(
-        &self,
-        of: OfThis<'_>,
-        read: &Result<MailText, Reply>,
-        cases: &[Case],
-    ) -> Vec<OutMail> {
-        let silent = read
-            .as_ref()
-            .is_ok_and(|mail| mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied);
+    pub(super) fn reports(&self, of: OfThis<'_>, read: &Readings, cases: &[Case]) -> Vec<OutMail> {
+        let silent = read.head().is_some_and(|mail| {
+            mail.own_loop || mail.auto_submitted == text::AutoSubmitted::Replied
+        });
         let mut failed: BTreeMap<&str, Vec<Failed<'_>>> = BTreeMap::new();
         let mut cut: BTreeMap<(Option<&str>, u8), Vec<&Message>> = BTreeMap::new();
         for case in cases {

@@ -107,7 +107,7 @@ fn envelope(auth: Option<&str>) -> Envelope {
     }
 }
 
-fn admitted(planner: &Planner, rcpt: &str) -> Admitted {
+pub(in crate::outbound) fn admitted(planner: &Planner, rcpt: &str) -> Admitted {
     let now = Timestamp::UNIX_EPOCH;
     match planner.judge(
         &envelope(Some("ann")),

@@ -77,6 +77,7 @@ fn message(parts: &str) -> Message {
         reference: 7,
         flash: false,
         confirm: true,
+        private: false,
         class: Class::Normal,
         high: false,
         sender_id: None,

@@ -26,7 +26,16 @@ fn check(pairs: &str, expected: Wishes) {
 fn what_may_be_asked() {
     let none = Wishes::default;
     check("", none());
-    check("flash=0&confirm=0&binary=0", none());
+    check("binary=0", none());
+    // They say no to what the header may ask.
+    check(
+        "flash=0&confirm=0",
+        Wishes {
+            no_flash: true,
+            confirm: Some(false),
+            ..none()
+        },
+    );
     check(
         "flash=1",
         Wishes {
@@ -44,7 +53,7 @@ fn what_may_be_asked() {
     check(
         "confirm=1",
         Wishes {
-            confirm: true,
+            confirm: Some(true),
             ..none()
         },
     );

@@ -330,6 +330,7 @@ fn message(id: MessageId, now: Timestamp) -> Message {
         reference: 7,
         flash: false,
         confirm: false,
+        private: false,
         class: Class::Normal,
         high: false,
         sender_id: None,

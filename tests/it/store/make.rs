@@ -55,6 +55,7 @@ pub fn message(n: u64) -> Message {
         reference: 7,
         flash: false,
         confirm: true,
+        private: false,
         class: Class::Normal,
         high: false,
         sender_id: None,

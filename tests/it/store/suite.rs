@@ -1395,6 +1395,8 @@ fn kept(n: u64) -> NewKept {
             flash: false,
             confirm: false,
             private: false,
+            due: None,
+            expires: None,
             notes: vec![],
             fingerprint: Some([n as u8; 32]),
         },

@@ -57,6 +57,8 @@ struct MessageRow<'a> {
     class: Text<'a>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     high: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    private: bool,
     sender_id: Option<Text<'a>>,
     gateways: Cow<'a, [String]>,
     in_order: bool,
@@ -248,6 +250,7 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         confirm: m.confirm,
         class: text(m.class.name()),
         high: m.high,
+        private: m.private,
         sender_id: texts(&m.sender_id),
         gateways: Cow::Borrowed(&m.gateways),
         in_order: m.in_order,
@@ -320,6 +323,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         confirm: row.confirm,
         class: by_name(CLASSES, Class::name, &row.class)?,
         high: row.high,
+        private: row.private,
         sender_id: row.sender_id.map(Text::into_owned),
         gateways: row.gateways.into_owned(),
         in_order: row.in_order,

@@ -175,6 +175,11 @@ struct KeptMailRow<'a> {
     flash: bool,
     confirm: bool,
     private: bool,
+    /// Not in older records, nor where nothing is asked; neither is `expires`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<At>,
     notes: Cow<'a, [String]>,
     fingerprint: Option<Octets<'a>>,
     /// Not in older records, nor where nothing is asked.
@@ -197,6 +202,8 @@ pub fn encode_kept(mail: &KeptMail) -> Vec<u8> {
         flash: mail.flash,
         confirm: mail.confirm,
         private: mail.private,
+        due: mail.due.map(At),
+        expires: mail.expires.map(At),
         notes: Cow::Borrowed(&mail.notes),
         fingerprint: mail
             .fingerprint
@@ -227,6 +234,8 @@ pub fn decode_kept(payload: &[u8]) -> Result<KeptMail, Damage> {
         flash: row.flash,
         confirm: row.confirm,
         private: row.private,
+        due: row.due.map(|at| at.0),
+        expires: row.expires.map(|at| at.0),
         notes: row.notes.into_owned(),
         fingerprint: row.fingerprint.as_ref().map(digest).transpose()?,
     })
@@ -309,6 +318,7 @@ mod tests {
             prop_assert_eq!(decode_question(&encode_question(&question)), Ok(question));
             let kept = KeptMail {
                 id, kept: at, text: a.clone(), flash: mails > 1, confirm: true, private: false,
+                due: (mails > 3).then_some(at), expires: (mails > 4).then_some(at),
                 origin: Origin {
                     queue_id: b.clone(), recipient: a.clone(), message_id: c.clone(),
                     subject: a.clone(), thread: thread.clone(), report_to: b.clone(), token: None,

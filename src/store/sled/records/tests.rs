@@ -191,6 +191,7 @@ fn message() -> impl Strategy<Value = Message> {
         reference: what.2.1,
         flash: what.2.2,
         confirm: what.2.3,
+        private: !what.2.3,
         class: what.3,
         high: how.6.1,
         sender_id: what.4,
