@@ -55,7 +55,7 @@ pub fn kept(mail: &RawMail, ret: Option<Return>, private: bool) -> (Vec<u8>, boo
         let is_telling = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
         // ": ", CRLF, and what folding may add.
         let octets = name.len() + value.len() + value.len() / 64 + 8;
-        let stays = octets <= left && (ret.is_some() || TELLING.iter().any(|f| is_telling(&f)));
+        let stays = octets <= left && (ret.is_some() || TELLING.iter().any(is_telling));
         left -= if stays { octets } else { 0 };
         stays
     });

@@ -65,6 +65,9 @@ impl Gateway for Hand {
     async fn run(self: Arc<Self>, _: Events, _: watch::Receiver<bool>) {}
 }
 
+/// How a gateway differs.
+type Change = Box<dyn FnOnce(&mut Hand)>;
+
 /// The dispatcher at work.
 pub struct Bench {
     pub store: Arc<SledStore>,
@@ -116,11 +119,7 @@ impl Bench {
         )
     }
 
-    fn at(
-        place: Place,
-        change: impl FnOnce(&mut Hand),
-        other: Option<Box<dyn FnOnce(&mut Hand)>>,
-    ) -> Self {
+    fn at(place: Place, change: impl FnOnce(&mut Hand), other: Option<Change>) -> Self {
         let settings = sms_milter::config::load(&place.config()).expect("a configuration");
         let store = Settings {
             path: place.path().join("bench"),

@@ -4,11 +4,10 @@
 //! inline texts follow each other, as mail programs show them. Files are counted,
 //! never opened. A forwarded mail is read when there is nothing else.
 
-use super::decode;
-use super::flowed;
-use super::html;
+use super::quotes::{self, Strip};
 use super::raw::RawMail;
 use super::scan::Part;
+use super::{Unreadable, calendar, cards, decode, flowed, html};
 
 /// What a mail holds for a reader.
 #[derive(Debug, Default, PartialEq)]
@@ -19,17 +18,22 @@ pub(super) struct Body {
     pub is_whole: bool,
     /// Whether it was too long and its end is not in `text`.
     pub is_cut: bool,
+    /// Business cards that are named in `text`, and therefore no files.
+    pub cards: usize,
 }
 
-/// The text of the mail; `strip_quotes` is for HTML, whose quotes are elements.
-pub(super) fn body(mail: &RawMail, parts: &[Part], strip_quotes: bool) -> Body {
-    let reader = Reader {
-        mail,
-        parts,
-        strip_quotes,
-    };
+/// What a plain text says that only stands in for the page; all of them speak of HTML.
+const PLACEHOLDERS: [&str; 6] = [
+    "view th", "support", "display", "enable", "anzeig", "afficher",
+];
+/// Octets of such a text.
+const MAX_PLACEHOLDER: usize = 400;
+
+/// The text of the mail; `strip` is for HTML, whose quotes and signatures are elements.
+pub(super) fn body(mail: &RawMail, parts: &[Part], strip: Strip) -> Body {
+    let reader = Reader { mail, parts, strip };
     let body = reader.read(0);
-    if !is_blank(&body.text) {
+    if !is_blank(&body.text) && !quotes::says_nothing(&body.text, strip) {
         return body;
     }
     let forwarded = parts
@@ -39,38 +43,57 @@ pub(super) fn body(mail: &RawMail, parts: &[Part], strip_quotes: bool) -> Body {
     let found = forwarded
         .map(|inner| reader.read(*inner))
         .find(|inner| !is_blank(&inner.text));
-    found.unwrap_or(body)
+    found.or_else(|| reader.cards()).unwrap_or(body)
 }
 
-/// Files the mail carries, as its reader would count them.
-pub(super) fn attachments(parts: &[Part]) -> usize {
-    count(parts, 0, Around::Mixed)
+/// The line of an invitation (RFC 6047): a calendar that is the mail or stands beside its text, not one that
+/// somebody attached.
+pub(super) fn invitation(mail: &RawMail, parts: &[Part]) -> Option<String> {
+    let index = calendar_part(parts, 0, Around::Mixed)?;
+    if !parts[index].whole {
+        return None;
+    }
+    calendar::line(&leaf_text(mail, &parts[index]).0)
 }
 
-/// Whether the mail, or what it is made of, can only be read with a key.
-pub(super) fn is_encrypted(parts: &[Part], text: &str) -> bool {
-    let sealed = |media: &str| {
-        matches!(
-            media,
-            "multipart/encrypted"
-                | "application/pgp-encrypted"
-                | "application/pkcs7-mime"
-                | "application/x-pkcs7-mime"
-        )
+fn calendar_part(parts: &[Part], index: usize, around: Around) -> Option<usize> {
+    let part = &parts[index];
+    if is_message(part) {
+        return None;
+    }
+    let is_beside = around == Around::Alternative || !part.is_file || index == 0;
+    if part.media == "text/calendar" && is_beside {
+        return Some(index);
+    }
+    let around = around_children(part);
+    let mut children = part.children.iter();
+    children.find_map(|child| calendar_part(parts, *child, around))
+}
+
+/// Files the mail carries, as its reader would count them; of an invitation the calendar is none.
+pub(super) fn attachments(parts: &[Part], is_invitation: bool) -> usize {
+    count(parts, 0, Around::Mixed, is_invitation)
+}
+
+/// Why the mail, or what it is made of, cannot be read: it needs a key, or lies in an envelope.
+pub(super) fn sealed(parts: &[Part], text: &str) -> Option<Unreadable> {
+    let why = |part: &&Part| match part.media.as_str() {
+        "multipart/encrypted" | "application/pgp-encrypted" => Some(Unreadable::Encrypted),
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => match part.smime_type.as_deref() {
+            // Certificates are files like others.
+            Some("certs-only") => None,
+            Some("signed-data" | "compressed-data") => Some(Unreadable::Sealed),
+            _ => Some(Unreadable::Encrypted),
+        },
+        _ => None,
     };
     // What is inside a forwarded mail is a file of this one.
-    let own = own_parts(parts);
-    own.iter().any(|part| {
-        sealed(&part.media)
-            && !(part.media.starts_with("application/pkcs7") && is_certificate(part))
-    }) || text
-        .lines()
-        .any(|line| line.trim_end() == "-----BEGIN PGP MESSAGE-----")
-}
-
-/// `smime-type=certs-only` and files that happen to be certificates are attachments.
-fn is_certificate(part: &Part) -> bool {
-    part.smime_type.as_deref() == Some("certs-only")
+    let is_armoured = |text: &str| {
+        let mut lines = text.lines().map(str::trim_end);
+        lines.any(|line| line == "-----BEGIN PGP MESSAGE-----")
+    };
+    let found = own_parts(parts).iter().find_map(why);
+    found.or_else(|| is_armoured(text).then_some(Unreadable::Encrypted))
 }
 
 fn own_parts(parts: &[Part]) -> Vec<&Part> {
@@ -101,20 +124,39 @@ enum Around {
     Related,
 }
 
-fn count(parts: &[Part], index: usize, around: Around) -> usize {
-    let part = &parts[index];
-    if part.children.is_empty() || is_message(part) {
-        return usize::from(is_attachment(part, around));
-    }
-    let around = match part.media.as_str() {
+fn around_children(part: &Part) -> Around {
+    match part.media.as_str() {
         "multipart/alternative" => Around::Alternative,
         "multipart/related" => Around::Related,
         _ => Around::Mixed,
-    };
-    part.children
-        .iter()
-        .map(|child| count(parts, *child, around))
+    }
+}
+
+fn count(parts: &[Part], index: usize, around: Around, is_invitation: bool) -> usize {
+    let part = &parts[index];
+    if part.children.is_empty() || is_message(part) {
+        let is_calendar = matches!(part.media.as_str(), "text/calendar" | "application/ics");
+        return usize::from(!(is_calendar && is_invitation) && is_attachment(part, around));
+    }
+    let around = around_children(part);
+    let children = part.children.iter();
+    children
+        .map(|child| count(parts, *child, around, is_invitation))
         .sum()
+}
+
+fn is_card(part: &Part) -> bool {
+    matches!(
+        part.media.as_str(),
+        "text/vcard" | "text/x-vcard" | "text/directory"
+    )
+}
+
+/// A leaf decoded, and whether it is all of it.
+fn leaf_text(mail: &RawMail, part: &Part) -> (String, bool) {
+    let octets = &mail.body[part.body.clone()];
+    // Calendars and cards are UTF-8 unless they say otherwise (RFC 5545 §3.1.4, RFC 6350 §3.1).
+    decode::text(octets, part.coding, part.charset.as_deref())
 }
 
 fn is_attachment(part: &Part, around: Around) -> bool {
@@ -140,7 +182,7 @@ fn is_attachment(part: &Part, around: Around) -> bool {
 struct Reader<'a> {
     mail: &'a RawMail,
     parts: &'a [Part],
-    strip_quotes: bool,
+    strip: Strip,
 }
 
 impl Reader<'_> {
@@ -176,8 +218,11 @@ impl Reader<'_> {
         let mut seen = Body::nothing();
         for child in plain.into_iter().chain(other) {
             let body = self.read(child);
-            if !is_blank(&body.text) {
+            if !is_blank(&body.text) && !is_placeholder(&body.text) {
                 return body;
+            }
+            if is_blank(&seen.text) {
+                seen.text = body.text;
             }
             seen.is_whole &= body.is_whole;
         }
@@ -220,16 +265,52 @@ impl Reader<'_> {
             text,
             is_whole: part.whole,
             is_cut: !is_all,
+            cards: 0,
         }
     }
 
+    /// Less and less is cut until something is left.
     fn html(&self, html: &str) -> String {
-        let text = html::to_text(html, self.strip_quotes);
-        match self.strip_quotes && is_blank(&text) {
-            true => html::to_text(html, false),
-            false => text,
+        let quoted = Strip {
+            quotes: false,
+            ..self.strip
+        };
+        let nothing = Strip {
+            signature: false,
+            ..quoted
+        };
+        let mut text = html::to_text(html, self.strip);
+        for strip in [quoted, nothing] {
+            if is_blank(&text) && strip != self.strip {
+                text = html::to_text(html, strip);
+            }
         }
+        text
     }
+
+    /// The cards of a mail that has nothing else to say.
+    fn cards(&self) -> Option<Body> {
+        let own = own_parts(self.parts);
+        let cards = own.into_iter().filter(|part| is_card(part) && part.whole);
+        let named: Vec<String> = cards
+            .filter_map(|part| cards::lines(&leaf_text(self.mail, part).0))
+            .collect();
+        (!named.is_empty()).then(|| Body {
+            text: named.join("\n"),
+            cards: named.len(),
+            ..Body::nothing()
+        })
+    }
+}
+
+/// Whether a text only says that the page should be looked at.
+fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    let says_it = || {
+        let lower = text.to_lowercase();
+        lower.contains("html") && PLACEHOLDERS.iter().any(|word| lower.contains(word))
+    };
+    text.len() <= MAX_PLACEHOLDER && says_it()
 }
 
 impl Body {
@@ -238,6 +319,7 @@ impl Body {
             text: String::new(),
             is_whole: true,
             is_cut: false,
+            cards: 0,
         }
     }
 
@@ -257,6 +339,7 @@ impl Body {
             text: self.text,
             is_whole: self.is_whole && next.is_whole,
             is_cut: self.is_cut || next.is_cut,
+            cards: self.cards + next.cards,
         }
     }
 }
@@ -265,6 +348,11 @@ impl Body {
 mod tests {
     use super::super::scan;
     use super::*;
+
+    const BOTH: Strip = Strip {
+        quotes: true,
+        signature: true,
+    };
 
     /// A mail of parts: `type` or `type; parameters`, then its text.
     fn multipart(media: &str, parts: &[(&str, &str)]) -> String {
@@ -275,13 +363,14 @@ mod tests {
         mail + &format!("--{media}--\n")
     }
 
-    fn check(mail: &str, text: &str, files: usize) {
+    fn check(mail: &str, text: &str, expected_files: usize) {
         let raw = RawMail::from_bytes(mail.as_bytes());
         let parts = scan::parts(&raw).expect("within limits");
-        let found = body(&raw, &parts, true);
+        let found = body(&raw, &parts, BOTH);
+        let files = attachments(&parts, invitation(&raw, &parts).is_some());
         assert_eq!(
-            (found.text.trim(), attachments(&parts)),
-            (text, files),
+            (found.text.trim(), files - found.cards),
+            (text, expected_files),
             "{mail}"
         );
     }
@@ -384,6 +473,54 @@ mod tests {
     }
 
     #[test]
+    fn invitations_and_cards() {
+        let event = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nSUMMARY:Board\nEND:VEVENT\nEND:VCALENDAR";
+        let attached = "Content-Type: text/calendar; name=a.ics\nContent-Disposition: attachment";
+        for (media, header, expected) in [
+            (
+                "multipart/alternative",
+                "Content-Type: text/calendar",
+                Some("Board"),
+            ),
+            ("multipart/alternative", attached, Some("Board")),
+            (
+                "multipart/mixed",
+                "Content-Type: text/calendar",
+                Some("Board"),
+            ),
+            ("multipart/mixed", attached, None),
+        ] {
+            let mail = multipart(media, &[PLAIN, (header, event)]);
+            let raw = RawMail::from_bytes(mail.as_bytes());
+            let parts = scan::parts(&raw).expect("within limits");
+            let found = invitation(&raw, &parts);
+            assert_eq!(found.as_deref(), expected, "{mail}");
+            assert_eq!(
+                attachments(&parts, found.is_some()),
+                usize::from(expected.is_none()),
+                "{mail}"
+            );
+        }
+        let card = (
+            "Content-Type: text/vcard; name=a.vcf",
+            "BEGIN:VCARD\nVERSION:3.0\nFN:Ann\nTEL:1\nEND:VCARD",
+        );
+        check(&multipart("multipart/mixed", &[card]), "Ann 1", 0);
+        check(&multipart("multipart/mixed", &[PLAIN, card]), "plain", 1);
+        let broken = ("Content-Type: text/vcard; name=a.vcf", "BEGIN:VCARD");
+        check(&multipart("multipart/mixed", &[broken]), "", 1);
+        let page_only = (
+            "Content-Type: text/plain",
+            "Please enable HTML to view this mail.",
+        );
+        check(
+            &multipart("multipart/alternative", &[page_only, HTML]),
+            "html",
+            0,
+        );
+    }
+
+    #[test]
     fn which_mail_needs_a_key() {
         for (mail, expected) in [
             (
@@ -391,23 +528,30 @@ mod tests {
                     "multipart/encrypted",
                     &[("Content-Type: application/pgp-encrypted", "Version: 1")],
                 ),
-                true,
+                Some(Unreadable::Encrypted),
             ),
             (
                 "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nx".into(),
-                true,
+                Some(Unreadable::Encrypted),
+            ),
+            (
+                "Content-Type: application/pkcs7-mime; smime-type=signed-data\n\nx".into(),
+                Some(Unreadable::Sealed),
             ),
             (
                 "Content-Type: application/pkcs7-mime; smime-type=certs-only\n\nx".into(),
-                false,
+                None,
             ),
-            ("\nHi\n-----BEGIN PGP MESSAGE-----\nx".into(), true),
-            ("\n> -----BEGIN PGP MESSAGE-----\nx".into(), false),
+            (
+                "\nHi\n-----BEGIN PGP MESSAGE-----\nx".into(),
+                Some(Unreadable::Encrypted),
+            ),
+            ("\n> -----BEGIN PGP MESSAGE-----\nx".into(), None),
         ] {
             let raw = RawMail::from_bytes(mail.as_bytes());
             let parts = scan::parts(&raw).expect("within limits");
             assert_eq!(
-                is_encrypted(&parts, &body(&raw, &parts, true).text),
+                sealed(&parts, &body(&raw, &parts, BOTH).text),
                 expected,
                 "{mail}"
             );

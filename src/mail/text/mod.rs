@@ -5,11 +5,13 @@
 //! mail holds: linear time, memory of a few times `max_message`, no panic.
 //!
 //! `scan` bounds and cuts the mail into parts, `decode` makes text of a part, `body`
-//! chooses, `html` and `flowed` set it, `quotes` cuts history and signature, `tidy`
-//! folds, `template` shapes. mail-parser and html2text only ever see what has been
+//! chooses, `html` and `flowed` set it, `calendar` and `cards` make a line of what is no
+//! text, `quotes` cuts history and signature, `tidy` folds, `template` shapes. mail-parser and html2text only ever see what has been
 //! bounded, and a panic in them is an answer, not a crash.
 
 mod body;
+mod calendar;
+mod cards;
 mod decode;
 mod flowed;
 mod headers;
@@ -41,7 +43,7 @@ pub struct Settings {
     pub template: String,
     /// Cut the mail that is answered.
     pub strip_quotes: bool,
-    /// Cut from `-- ` on.
+    /// Cut from `-- ` on, and what phones write below a mail.
     pub strip_signature: bool,
     /// The text ends where the first of these matches.
     pub cut_at: Vec<Regex>,
@@ -185,9 +187,12 @@ pub enum Unreadable {
     /// No text: only files, or nothing.
     #[error("no text")]
     Empty,
-    /// Only the recipient's key opens it, or it is sealed in S/MIME as a whole.
+    /// Only the recipient's key opens it.
     #[error("encrypted")]
     Encrypted,
+    /// Signed, but the text lies inside the signature (S/MIME `signed-data`).
+    #[error("sealed in its signature")]
+    Sealed,
     /// It carries files, and `text.attachments` is `refuse`.
     #[error("attachments refused")]
     AttachmentsRefused,
@@ -228,7 +233,12 @@ impl Unreadable {
             Unreadable::Encrypted => (
                 554,
                 "5.6.1",
-                "This mail is encrypted or sealed: an SMS needs plain text",
+                "This mail is encrypted: an SMS needs plain text",
+            ),
+            Unreadable::Sealed => (
+                554,
+                "5.6.1",
+                "The text of this mail lies inside its signature: sign as clear text",
             ),
             Unreadable::AttachmentsRefused => (
                 554,
@@ -249,15 +259,21 @@ impl Unreadable {
 pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable> {
     let parts = scan::parts(mail)?;
     let head = headers::decode(mail)?;
-    let attachments = body::attachments(&parts);
+    let invitation = body::invitation(mail, &parts);
+    let mut attachments = body::attachments(&parts, invitation.is_some());
     if attachments > 0 && settings.attachments == Attachments::Refuse {
         return Err(Unreadable::AttachmentsRefused);
     }
     let mut notes = Vec::new();
     // "You have new mail" needs no text, and tells of encrypted mails too.
-    let text = match template::uses(&settings.template, "body") {
-        true => text(mail, &parts, &head.subject, settings, &mut notes)?,
-        false => String::new(),
+    let text = match (template::uses(&settings.template, "body"), invitation) {
+        (true, Some(line)) => tidy::fold(&line),
+        (true, None) => {
+            let (text, cards) = text(mail, &parts, &head.subject, settings, &mut notes)?;
+            attachments -= cards.min(attachments);
+            text
+        }
+        (false, _) => String::new(),
     };
     let text = shape(mail, settings, &head, &text, attachments)?;
     Ok(MailText {
@@ -307,18 +323,25 @@ pub fn addressees(mail: &RawMail) -> Result<Vec<(String, String)>, Unreadable> {
     headers::addressees(mail)
 }
 
-/// What was written in the mail, without all that the settings cut.
+/// What was written in the mail, without all that the settings cut; and how many cards of it are named.
 fn text(
     mail: &RawMail,
     parts: &[scan::Part],
     subject: &str,
     settings: &Settings,
     notes: &mut Vec<String>,
-) -> Result<String, Unreadable> {
-    let strip_html = settings.strip_quotes && !quotes::is_forward(subject);
+) -> Result<(String, usize), Unreadable> {
+    let strip = quotes::Strip {
+        quotes: settings.strip_quotes,
+        signature: settings.strip_signature,
+    };
+    let strip_html = quotes::Strip {
+        quotes: strip.quotes && !quotes::is_forward(subject),
+        ..strip
+    };
     let body = body::body(mail, parts, strip_html);
-    if body::is_encrypted(parts, &body.text) {
-        return Err(Unreadable::Encrypted);
+    if let Some(why) = body::sealed(parts, &body.text) {
+        return Err(why);
     }
     let is_blank = body.text.chars().all(tidy::is_invisible);
     if !body.is_whole || mail.truncated && is_blank {
@@ -330,18 +353,15 @@ fn text(
             MAX_TEXT >> 10
         ));
     }
-    let what = quotes::Strip {
-        quotes: settings.strip_quotes,
-        signature: settings.strip_signature,
-    };
-    let text = quotes::strip(&tidy::without_armour(&body.text), what, subject);
+    let text = quotes::strip(&tidy::without_armour(&body.text), strip, subject);
     let end = settings
         .cut_at
         .iter()
         .filter_map(|regex| regex.find(&text))
         .map(|found| found.start())
         .min();
-    Ok(tidy::fold(&text[..end.unwrap_or(text.len())]))
+    let text = tidy::fold(&text[..end.unwrap_or(text.len())]);
+    Ok((text, body.cards))
 }
 
 /// The template with the text in its place.
@@ -584,6 +604,7 @@ mod tests {
             Unreadable::Truncated,
             Unreadable::Empty,
             Unreadable::Encrypted,
+            Unreadable::Sealed,
             Unreadable::AttachmentsRefused,
             Unreadable::Parser,
         ] {
@@ -622,6 +643,9 @@ mod tests {
                 "Content-Transfer-Encoding: base64\n", "Content-Transfer-Encoding: quoted-printable\n", "\n", "\r\n",
                 "--b\n", "--b--\n", "--b b\r\n", "From: a@b\n", "Subject: =?utf-8?Q?=\n", "> x\n", "-- \n", "é=C3", "<p>",
                 "</div>", "On 1.1. 10:00 a wrote:\n", "\0", "\u{feff}",
+                "Content-Type: text/calendar\n", "Content-Type: text/vcard\n", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\n",
+                "BEGIN:VCARD\nFN:x\nEND:VCARD\n", "Sent from my iPhone\n", "---------- Forwarded message ---------\n",
+                "From: a\nSent: b\nTo: c\n", "<blockquote type=cite>", "<div class=gmail_quote>", "<a href='https://x'>",
             ][..]), 0..40),
             truncated: bool,
         ) {

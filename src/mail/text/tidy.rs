@@ -1,15 +1,22 @@
 //! The text as a reader would have it: no control characters, no blanks at the ends
 //! of lines, no two blank lines; a PGP signed text without its armour.
 
+use crate::sms::clean::{clean, is_harmful};
+
 /// Blanks and characters without a shape, with which newsletters pad their previews.
 pub(super) fn is_invisible(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{AD}' | '\u{34F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}')
+    // The fillers of Hangul and the empty Braille cell are letters to Unicode, and blanks to the eye.
+    let is_filler = matches!(
+        c,
+        '\u{115F}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
+    );
+    c.is_whitespace() || is_filler || is_harmful(c)
 }
 
-/// Runs of blank lines become one, blanks at the ends of lines go; trimmed.
+/// Runs of blank lines become one, blanks at the ends of lines go, and what no reader sees or only an attacker
+/// sends (threats T31); trimmed.
 pub(super) fn fold(text: &str) -> String {
+    let text = clean(text);
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.lines() {
@@ -22,7 +29,7 @@ pub(super) fn fold(text: &str) -> String {
             out.push_str(if blank > 0 { "\n\n" } else { "\n" });
         }
         blank = 0;
-        out.extend(line.chars().filter(|c| !c.is_control() || *c == '\t'));
+        out.push_str(line);
     }
     out.trim().to_owned()
 }
@@ -78,7 +85,9 @@ mod tests {
                 "a\u{a0}\u{200c} \n\u{a0}\u{200b}\n\u{feff}\nb\0\u{7}x",
                 "a\n\nbx",
             ),
-            ("a\r\nb\rc", "a\nbc"),
+            ("a\r\nb\rc", "a\nb\nc"),
+            ("\u{3164}\n\u{2800}\n", ""),
+            ("safe\u{202e}gpj.exe\u{2066}", "safegpj.exe"),
             ("", ""),
         ] {
             assert_eq!(fold(text), expected, "{text:?}");

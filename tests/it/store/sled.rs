@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use sms_milter::store::phonebook::Phonebook;
 use sms_milter::store::sled::{OpenError, Settings, SledStore, check, export, import};
-use sms_milter::store::{Filter, Inbound, Link, Message, QueuedMail, Store, StoreError, Taken};
+use sms_milter::store::{
+    Filter, Inbound, Link, Message, OfMail, Original, QueuedMail, Settlement, Store, StoreError,
+    Taken, Telling,
+};
 use tempfile::TempDir;
 
 use super::make::*;
@@ -53,6 +56,12 @@ async fn filled(dir: &Path) -> Settings {
     for n in 0..40 {
         let mut first = charged(n, 1, 0);
         first.dedupe = vec![key(n as u8, at(500))];
+        first.original = Some(Arc::new(Original {
+            id: id(900 + n),
+            until: at(500),
+            whole: n % 2 == 0,
+            bytes: vec![n as u8; 1000],
+        }));
         store
             .put(at(0), vec![first], vec![mail(n)])
             .await
@@ -66,7 +75,20 @@ async fn filled(dir: &Path) -> Settings {
         let begun = store.begin_attempt(at(1), handed(message(n)), Some(link(n, 1)), vec![]);
         let mut sent = sent(message(n), &n.to_string());
         sent.revision = begun.await.expect("begin");
-        store.settle(at(2), settlement(sent)).await.expect("settle");
+        let mail = OfMail {
+            id: id(900 + n),
+            messages: 2,
+        };
+        let told = Settlement {
+            telling: Some(Telling {
+                mail,
+                cause: "confirmed".into(),
+                message: id(n),
+                at: at(2),
+            }),
+            ..settlement(sent)
+        };
+        store.settle(at(2), told).await.expect("settle");
         let name = format!("name{n}@example.com");
         let number = suite::change(900 + n, &name, None, Some(suite::entry(&name, n)));
         store.take(at(3), number).await.expect("a name");

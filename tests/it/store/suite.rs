@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{Class, MessageId, Receipt};
 use sms_milter::store::phonebook::{
     Arrivals, Change, Entry, KeptMail, Listing, MAX_KEPT, NewKept, Question, Release, Waits,
 };
 use sms_milter::store::{
     Charge, Content, Counts, Filter, InboundOutcome, InboundState, Kept, MailOutcome, Message,
-    Note, PartState, Queue, Settlement, State, Store, StoreError, Taken, Token,
+    NewMessage, Note, OfMail, Original, PartState, Queue, Settlement, State, Store, StoreError,
+    Taken, Telling, Token,
 };
 
 pub use super::accounts::*;
@@ -60,6 +61,8 @@ macro_rules! suite {
             a_receipt_does_not_end_the_lease_of_an_open_attempt
             who_waits_for_word_is_found_in_time
             settling_hands_in_mails_and_refunds
+            what_is_told_together_waits_and_is_told_once
+            an_original_is_kept_once_and_until_its_time
             lists_are_filtered_and_newest_first
             received_is_kept_once
             received_is_settled_with_all_that_follows
@@ -834,6 +837,77 @@ pub async fn who_waits_for_word_is_found_in_time(mut backend: impl Backend) {
         .await
         .expect("settle");
     assert_eq!(store.next_due(Queue::Messages), None);
+}
+
+pub async fn what_is_told_together_waits_and_is_told_once(mut backend: impl Backend) {
+    let minute = SignedDuration::from_secs(60);
+    let hour = SignedDuration::from_hours(1);
+    let mail_of = OfMail {
+        id: id(900),
+        messages: 3,
+    };
+    let store = backend.store();
+    for n in 1..=2 {
+        store.put(at(0), vec![plain(n)], vec![]).await.expect("put");
+        let mut failed = lease(&store, 0).await.remove(0);
+        failed.state = State::Failed;
+        let change = Settlement {
+            telling: Some(Telling {
+                mail: mail_of,
+                cause: "failed".into(),
+                message: id(n),
+                at: at(n as i64 * 50),
+            }),
+            ..settlement(failed)
+        };
+        store.settle(at(1), change).await.expect("settle");
+    }
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(store.next_telling(minute, hour), Some(at(160)));
+    // It has waited for long enough, whatever came meanwhile.
+    assert_eq!(store.next_telling(hour, minute), Some(at(110)));
+    assert_eq!(store.tellings(at(159), minute, hour).await, Ok(vec![]));
+    let mut due = store.tellings(at(160), minute, hour).await.expect("due");
+    let due = due.remove(0);
+    let of: Vec<_> = due.iter().map(|telling| telling.message).collect();
+    assert_eq!(of, [id(1), id(2)]);
+    let tell = |mail| store.tell(at(161), due.clone(), vec![mail]);
+    assert_eq!(tell(mail(7)).await, Ok(()));
+    assert_eq!(tell(mail(8)).await, Err(StoreError::Conflict(id(1))));
+    let mails = store.list_mail().await.expect("mails");
+    assert_eq!(mails.len(), 1);
+    drop(store);
+    backend.reopen();
+    assert_eq!(backend.store().next_telling(minute, hour), None);
+}
+
+pub async fn an_original_is_kept_once_and_until_its_time(mut backend: impl Backend) {
+    // In a row, and in a file of its own.
+    for (n, octets) in [(900, 100), (901, 50_000)] {
+        let store = backend.store();
+        let original = Original {
+            id: id(n),
+            until: at(500),
+            whole: true,
+            bytes: vec![0xFF; octets],
+        };
+        let new = |number: u64| NewMessage {
+            original: Some(std::sync::Arc::new(original.clone())),
+            ..plain(number)
+        };
+        let both = vec![new(2 * n), new(2 * n + 1)];
+        store.put(at(0), both, vec![]).await.expect("put");
+        drop(store);
+        backend.reopen();
+        let store = backend.store();
+        assert_eq!(store.original(id(n)).await, Ok(Some(original)));
+        store.prune(at(499), at(0)).await.expect("prune");
+        assert!(store.original(id(n)).await.expect("read").is_some());
+        store.prune(at(500), at(0)).await.expect("prune");
+        assert_eq!(store.original(id(n)).await, Ok(None));
+    }
 }
 
 pub async fn settling_hands_in_mails_and_refunds(mut backend: impl Backend) {

@@ -48,6 +48,9 @@ impl Looks {
         }
         for (key, value) in style {
             match key.as_str() {
+                "color" if is_clear(value) => {
+                    looks.colour = looks.behind.clone().unwrap_or_default()
+                }
                 "color" => looks.colour = colour(value).unwrap_or_else(|| "?".into()),
                 "background-color" | "background" if value != "transparent" && value != "none" => {
                     looks.behind = colour(value);
@@ -103,6 +106,24 @@ fn is_zero(value: &str) -> bool {
         .is_ok_and(|n| n == 0.0 || n <= 1.0 && value.ends_with("px"))
 }
 
+/// `transparent`, or an alpha of 0.
+fn is_clear(value: &str) -> bool {
+    let alpha = || {
+        value
+            .strip_prefix("rgba(")?
+            .strip_suffix(')')?
+            .rsplit(',')
+            .next()
+    };
+    value == "transparent" || alpha().is_some_and(|alpha| alpha.trim().parse() == Ok(0.0_f32))
+}
+
+/// `-9999px`: out of the page.
+fn is_far(value: &str) -> bool {
+    let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    number.parse::<f32>().is_ok_and(|n| n <= -500.0)
+}
+
 /// Whether neither the element nor anything inside it is shown.
 pub(super) fn is_gone(tag: &Tag, style: &[(String, String)]) -> bool {
     let is = |key: &str, wanted: fn(&str) -> bool| style.iter().any(|(k, v)| k == key && wanted(v));
@@ -111,6 +132,10 @@ pub(super) fn is_gone(tag: &Tag, style: &[(String, String)]) -> bool {
         || tag.get("hidden").is_some()
         || is("display", |v| v == "none")
         || is("opacity", is_zero)
+        || is("mso-hide", |v| v == "all")
+        || is("text-indent", is_far)
+        || is("position", |v| v == "absolute" || v == "fixed")
+            && (is("left", is_far) || is("top", is_far))
         || clips
             && ["height", "max-height", "width", "max-width"]
                 .iter()

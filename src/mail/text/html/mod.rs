@@ -5,29 +5,45 @@
 //! nested and shallow. html2text then sets that document: it is quadratic in nesting
 //! and therefore never sees more than `MAX_LEVELS` of it. Linear in the document;
 //! at most `MAX_TEXT` octets of it are read. Nothing is fetched, nothing runs.
+//!
+//! A link is its text; its address follows when it is short, says something else, and the page has only few:
+//! a reader wants the one link a person sent, and not those of a newsletter.
 
+mod decorate;
 mod looks;
+mod marks;
 mod token;
 
 use mail_parser::decoders::html::html_to_text;
 
+use super::quotes::{self, Strip};
 use super::{MAX_TEXT, guarded};
+use decorate::Phone;
 use looks::{Looks, is_gone};
+use marks::{begins_quote, is_preview, is_quote, is_signature};
 use token::{RAW, Tag, Token, after_raw, token};
 
 /// Block elements within each other that reach html2text; deeper ones are line breaks.
 const MAX_LEVELS: usize = 40;
 /// Open elements the walk remembers; a deeper element has its parent's looks.
 const MAX_OPEN: usize = 200;
+/// Letters of an address that is shown; longer ones are for machines.
+const MAX_LINK: usize = 60;
+/// Links of a page whose links are shown.
+const MAX_LINKS: usize = 4;
+/// Octets of a quote that are looked at, to see whether it is a mail passed on.
+const MAX_AHEAD: usize = 2_000;
+/// Quotes that are looked into: one each is usual, and none is inside another that hides.
+const MAX_LOOKS_AHEAD: usize = 20;
 /// Wide enough that no line is ever broken: breaking lines is the phone's job.
 const WIDTH: usize = 10 * MAX_TEXT;
 
-/// What a reader sees of the document; with `strip_quotes` without the mail it answers.
-pub(super) fn to_text(html: &str, strip_quotes: bool) -> String {
+/// What a reader sees of the document; with `strip` without the mail it answers and the signature.
+pub(super) fn to_text(html: &str, strip: Strip) -> String {
     let html = &html[..html.floor_char_boundary(MAX_TEXT)];
-    let plain = plain(html, strip_quotes);
+    let plain = plain(html, strip);
     let set = guarded(|| {
-        html2text::config::plain_no_decorate()
+        html2text::config::with_decorator(Phone)
             .allow_width_overflow()
             .string_from_read(plain.as_bytes(), WIDTH)
             .ok()
@@ -39,10 +55,12 @@ pub(super) fn to_text(html: &str, strip_quotes: bool) -> String {
 }
 
 /// The visible part of the document in block tags only.
-fn plain(html: &str, strip_quotes: bool) -> String {
+fn plain(html: &str, strip: Strip) -> String {
     let mut walk = Walk {
         out: String::with_capacity(html.len()),
-        strip_quotes,
+        strip,
+        shows_links: count_links(html) <= MAX_LINKS,
+        looks_ahead: MAX_LOOKS_AHEAD,
         ..Walk::default()
     };
     let mut rest = html;
@@ -53,7 +71,7 @@ fn plain(html: &str, strip_quotes: bool) -> String {
                 rest
             }
             (Token::Open(tag), rest) => {
-                walk.open(&tag);
+                walk.open(&tag, rest);
                 match RAW.contains(&tag.name.as_str()) {
                     true => after_raw(rest, &tag.name),
                     false => rest,
@@ -109,30 +127,27 @@ const BLOCKS: [&str; 32] = [
     "ul",
 ];
 
-/// Containers in which mail programs put the mail that is answered.
-fn is_quote(tag: &Tag) -> bool {
-    const CLASSES: [&str; 6] = [
-        "gmail_quote",
-        "gmail_quote_container",
-        "moz-cite-prefix",
-        "yahoo_quoted",
-        "protonmail_quote",
-        "gmail_attr",
-    ];
-    CLASSES.iter().any(|class| tag.has_class(class))
-        || tag
-            .get("id")
-            .is_some_and(|id| id == "OLK_SRC_BODY_SECTION" || id == "divRplyFwdMsg")
-        || tag.name == "blockquote"
-            && tag
-                .get("type")
-                .is_some_and(|t| t.eq_ignore_ascii_case("cite"))
+fn count_links(html: &str) -> usize {
+    let is_link = |word: &&[u8]| word.eq_ignore_ascii_case(b"href");
+    html.as_bytes().windows(4).filter(is_link).count()
 }
 
-/// Outlook marks only where the answered mail begins: all that follows belongs to it.
-fn begins_quote(tag: &Tag) -> bool {
-    tag.get("id")
-        .is_some_and(|id| id == "appendonsend" || id == "divRplyFwdMsg")
+/// The text of the beginning of a document, for a look ahead.
+fn beginning(html: &str) -> String {
+    let mut rest = &html[..html.floor_char_boundary(MAX_AHEAD)];
+    let mut text = String::new();
+    while !rest.is_empty() {
+        let (token, after) = token(rest);
+        match token {
+            Token::Text(words) => text.push_str(words),
+            Token::Open(tag) if tag.name == "br" || BLOCKS.contains(&tag.name.as_str()) => {
+                text.push('\n')
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    text
 }
 
 struct Open {
@@ -141,12 +156,28 @@ struct Open {
     written: Option<&'static str>,
     hides: bool,
     looks: Looks,
+    link: Option<Link>,
+}
+
+/// An `a` whose address may be worth showing.
+struct Link {
+    address: String,
+    /// Where its text begins in `out`.
+    at: usize,
+    pictures: usize,
 }
 
 #[derive(Default)]
 struct Walk {
     out: String,
-    strip_quotes: bool,
+    strip: Strip,
+    shows_links: bool,
+    /// How many quotes may still be looked into.
+    looks_ahead: usize,
+    /// Whether the rest is a mail that is passed on: its quotation marks say nothing.
+    passed_on: bool,
+    /// Pictures so far.
+    pictures: usize,
     open: Vec<Open>,
     /// Open elements beyond `MAX_OPEN`.
     beyond: usize,
@@ -178,11 +209,21 @@ impl Walk {
         }
     }
 
-    fn open(&mut self, tag: &Tag) {
+    /// Opens an element; `inside` is what follows the tag.
+    fn open(&mut self, tag: &Tag, inside: &str) {
         self.end_implied(&tag.name);
         match tag.name.as_str() {
             "br" => return self.write("<br>"),
-            "hr" => return self.write("<br>"),
+            "hr" => {
+                if self.strip.quotes && begins_quote(tag) {
+                    self.drop_rest();
+                }
+                return self.write("<br>");
+            }
+            "img" => {
+                self.pictures += 1;
+                return;
+            }
             name if VOID.contains(&name) || RAW.contains(&name) => return,
             "html" | "body" | "head" => {}
             "td" | "th" => self.write(" "),
@@ -193,10 +234,13 @@ impl Walk {
             return;
         }
         let style = tag.style();
-        if self.strip_quotes && begins_quote(tag) {
+        if self.strip.quotes && begins_quote(tag) {
             self.drop_rest();
         }
-        let hides = is_gone(tag, &style) || self.strip_quotes && is_quote(tag);
+        let hides = is_gone(tag, &style)
+            || is_preview(tag)
+            || self.strip.signature && is_signature(tag)
+            || is_quote(tag) && !self.is_passed_on(inside) && self.strip.quotes;
         let looks = self
             .open
             .last()
@@ -213,7 +257,62 @@ impl Walk {
             written,
             hides,
             looks,
+            link: self.link(tag),
         });
+    }
+
+    fn link(&self, tag: &Tag) -> Option<Link> {
+        let address = tag
+            .get("href")
+            .filter(|_| tag.name == "a" && self.shows_links)?;
+        let is_web = ["http://", "https://"]
+            .iter()
+            .any(|s| address.starts_with(s));
+        (is_web && address.chars().count() <= MAX_LINK).then(|| Link {
+            address: address.to_owned(),
+            at: self.out.len(),
+            pictures: self.pictures,
+        })
+    }
+
+    /// Whether a quote is a mail that is passed on: then neither it nor what is in it is history.
+    fn is_passed_on(&mut self, inside: &str) -> bool {
+        if self.passed_on {
+            return true;
+        }
+        if self.hiding > 0 || self.is_over || self.looks_ahead == 0 {
+            return false;
+        }
+        self.looks_ahead -= 1;
+        if quotes::begins_forward(&beginning(inside)) {
+            self.strip.quotes = false;
+            self.passed_on = true;
+        }
+        self.passed_on
+    }
+
+    /// Ends a link: its address, unless the text says it or a picture stands for it.
+    fn end_link(&mut self, link: &Link) {
+        let text = self.out.get(link.at..).unwrap_or_default();
+        if self.hiding > 0 || self.is_over || text.contains('<') {
+            return;
+        }
+        let bare = |text: &str| {
+            let text = text.trim().to_lowercase().replace("&amp;", "&");
+            let text = text
+                .trim_start_matches("https://")
+                .trim_start_matches("http://");
+            text.trim_start_matches("www.")
+                .trim_end_matches('/')
+                .to_owned()
+        };
+        let address = link.address.replace('<', "%3C").replace('>', "%3E");
+        match text.trim().is_empty() {
+            true if self.pictures > link.pictures => {}
+            true => self.out.push_str(&address),
+            false if bare(text) == bare(&address) => {}
+            false => self.out.push_str(&format!(" ({address})")),
+        }
     }
 
     /// The tag to write for an element; none for those inside a line or out of sight.
@@ -241,7 +340,7 @@ impl Walk {
             "ul" => "ul",
             "ol" => "ol",
             "li" if in_list => "li",
-            "blockquote" => "blockquote",
+            "blockquote" if !self.passed_on => "blockquote",
             "pre" => "pre",
             _ => "div",
         })
@@ -297,6 +396,9 @@ impl Walk {
     fn truncate(&mut self, length: usize) {
         while self.open.len() > length {
             let Some(open) = self.open.pop() else { return };
+            if let Some(link) = &open.link {
+                self.end_link(link);
+            }
             self.hiding -= usize::from(open.hides);
             if let Some(written) = open.written {
                 self.levels -= 1;
@@ -321,8 +423,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const BOTH: Strip = Strip {
+        quotes: true,
+        signature: true,
+    };
+
     fn check(html: &str, expected: &str) {
-        let text = to_text(html, true);
+        let text = to_text(html, BOTH);
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         assert_eq!(lines.join("\n").trim(), expected, "{html}");
     }
@@ -338,7 +445,7 @@ mod tests {
         check("a<hr>b", "a\nb");
         check(
             "<ul><li>One<li>Two</ul><ol><li>x</ol>",
-            "* One\n* Two\n1. x",
+            "- One\n- Two\n1. x",
         );
         check(
             "<table><tr><td>Host<td>web1<tr><td>State<td><b>down</b></table>",
@@ -348,7 +455,6 @@ mod tests {
             "<p class=MsoNormal>one</p><p class=MsoNormal>two</p>",
             "one\ntwo",
         );
-        check("<a href='http://x.example/?a=1'>the page</a>", "the page");
         check("<pre>a\n  b</pre>", "a\n  b");
         check("<li>lonely</li>", "lonely");
         check("5 < 6 <b>&lt;tag></b> <3", "5 < 6 <tag> <3");
@@ -421,8 +527,66 @@ mod tests {
                 &format!("<html><body><div>yes</div>{quoted}</body></html>"),
                 "yes",
             );
-            assert!(to_text(quoted, false).contains('q'), "{quoted}");
+            assert!(to_text(quoted, Strip::default()).contains('q'), "{quoted}");
         }
+    }
+
+    #[test]
+    fn links() {
+        let long = "x".repeat(MAX_LINK);
+        for (html, expected) in [
+            (
+                "<a href='http://x.example/?a=1'>the page</a>".to_owned(),
+                "the page (http://x.example/?a=1)",
+            ),
+            (
+                "<a href='https://www.x.example/'>x.example</a>".to_owned(),
+                "x.example",
+            ),
+            (
+                "<a href='https://x.example/a&amp;b'>https://x.example/a&amp;b</a>".to_owned(),
+                "https://x.example/a&b",
+            ),
+            (
+                "<a href='https://x.example'></a>".to_owned(),
+                "https://x.example",
+            ),
+            ("<a href='https://x.example'><img src=x></a>".to_owned(), ""),
+            (
+                "<a href='mailto:a@b'>Ann</a> <a href='tel:1'>call</a> <a href='#x'>up</a>"
+                    .to_owned(),
+                "Ann call up",
+            ),
+            (format!("<a href='https://{long}'>here</a>"), "here"),
+            ("<a href='javascript:x'>here</a>".to_owned(), "here"),
+        ] {
+            check(&html, expected);
+        }
+        let many = "<a href='https://x.example/1'>x</a> ".repeat(MAX_LINKS + 1);
+        check(&many, "x x x x x");
+        check(
+            "<a href='https://x.example/<b>'>x",
+            "x (https://x.example/%3Cb%3E)",
+        );
+    }
+
+    #[test]
+    fn signatures_and_mails_passed_on() {
+        for signature in [
+            "<div class=gmail_signature>Ann</div>",
+            "<div class='x_gmail_signature'>Ann</div>",
+            "<pre class='moz-signature' cols='72'>-- Ann</pre>",
+            "<div id=\"ms-outlook-mobile-signature\">Ann</div>",
+            "<div id=Signature>Ann</div>",
+            "<div id=composer_signature>Ann</div>",
+        ] {
+            check(&format!("<div>yes</div>{signature}"), "yes");
+        }
+        check(
+            "<div>FYI</div><div class=gmail_quote><div class=gmail_attr>---------- Forwarded message ---------<br>From: Bob</div>\
+             <blockquote class=gmail_quote>On fire!</blockquote></div>",
+            "FYI\n---------- Forwarded message ---------\nFrom: Bob\nOn fire!",
+        );
     }
 
     #[test]
@@ -435,24 +599,26 @@ mod tests {
             "table><tr><td",
             "p",
             "a",
+            "a href='https://x.example'",
+            "div class=gmail_quote",
             "font color=red",
         ] {
             let html = format!("<{tag}>").repeat(30_000) + "text";
             let html = format!("seen {html}");
-            assert!(plain(&html, false).len() < 2 * MAX_TEXT, "{tag}");
-            assert!(to_text(&html, false).contains("seen"), "{tag}");
+            assert!(plain(&html, Strip::default()).len() < 2 * MAX_TEXT, "{tag}");
+            assert!(to_text(&html, Strip::default()).contains("seen"), "{tag}");
         }
-        to_text(&"<".repeat(100_000), true);
-        to_text(&"<!--".repeat(30_000), true);
-        to_text(&"<script></".repeat(10_000), true);
-        to_text(&"<a b='".repeat(20_000), true);
-        to_text(&"</div>".repeat(20_000), true);
+        to_text(&"<".repeat(100_000), BOTH);
+        to_text(&"<!--".repeat(30_000), BOTH);
+        to_text(&"<script></".repeat(10_000), BOTH);
+        to_text(&"<a b='".repeat(20_000), BOTH);
+        to_text(&"</div>".repeat(20_000), BOTH);
     }
 
     proptest! {
         #[test]
         fn any_text_is_a_document(html in "(?s).{0,60}", strip: bool) {
-            to_text(&html, strip);
+            to_text(&html, Strip { quotes: strip, signature: strip });
         }
 
         #[test]
@@ -460,7 +626,7 @@ mod tests {
             tags in prop::collection::vec("</?(div|p|li|ul|td|tr|table|b|blockquote|pre|script|h1|é)( [a-z]+(=['\"]?[a-z:0]*['\"]?)?)?/?>?x?", 0..40),
             strip: bool,
         ) {
-            to_text(&tags.concat(), strip);
+            to_text(&tags.concat(), Strip { quotes: strip, signature: strip });
         }
     }
 }
