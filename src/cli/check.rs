@@ -87,6 +87,9 @@ fn look(settings: &Settings, args: &CheckArgs, findings: &mut Findings<'_>) -> R
     for warning in &settings.warnings {
         findings.warning(warning)?;
     }
+    for file in &settings.templates {
+        findings.ok(format!("mail.templates: {file}"))?;
+    }
     store(settings, findings)?;
     for gateway in settings
         .gateways

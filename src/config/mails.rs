@@ -127,6 +127,11 @@ impl Judge<'_> {
                     self.warnings.add(at, text);
                 }
                 for said in said {
+                    let words::Said {
+                        file, texts, of, ..
+                    } = &said;
+                    self.templates
+                        .push(format!("{file}: {texts} of {of} texts"));
                     if let Some(rest) = said.rest {
                         let words::Said {
                             file, texts, of, ..

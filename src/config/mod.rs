@@ -102,6 +102,8 @@ pub struct Settings {
     pub envelope_from: String,
     /// Who hears what nobody else is to be told.
     pub admin: String,
+    /// The files of `mail.templates`, and what each has, in words.
+    pub templates: Vec<String>,
     /// In which words who is written to.
     pub speech: Speech,
     /// The store.
@@ -346,6 +348,7 @@ impl Judge<'_> {
             letterhead: mails.letterhead,
             envelope_from: mails.envelope_from,
             admin: mails.admin,
+            templates: std::mem::take(&mut self.templates),
             speech,
             warnings: Vec::new(),
             file: None,

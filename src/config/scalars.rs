@@ -40,6 +40,8 @@ pub(super) struct Judge<'a> {
     pub literal_secret: bool,
     /// `web.public_url`, once it was judged.
     pub public_url: Option<String>,
+    /// The files of `mail.templates`, in words.
+    pub templates: Vec<String>,
     /// What can be said, once `mail` was judged, in `mail.language`.
     pub words: Words,
 }
@@ -54,6 +56,7 @@ impl<'a> Judge<'a> {
             base,
             literal_secret: false,
             public_url: None,
+            templates: Vec::new(),
             words: Words::default(),
         }
     }

@@ -445,6 +445,7 @@ impl Inbound {
         let followed = whole
             .follows
             .map(|id| compose::message_id(id, &settings.hostname));
+        let words = settings.speech.to(&recipient.address);
         let link = recipient.link.as_ref();
         let answered = link.and_then(|link| link.message_id.as_deref());
         let mut thread = link.map_or_else(Thread::default, |link| link.thread.clone());
@@ -455,7 +456,7 @@ impl Inbound {
         if followed.is_some() {
             thread = thread.after(answered);
         }
-        let shown = shown::shown(whole);
+        let shown = shown::shown(&words, whole);
         let mail = compose::Sms {
             id: whole.id,
             hostname: &settings.hostname,
@@ -468,6 +469,7 @@ impl Inbound {
             sent: whole.sent,
             parts: whole.parts,
             text,
+            words: &words,
             extra: shown.extra(),
             subject: link.map(|link| link.subject.as_str()),
             answers: followed.as_deref().or(answered),

@@ -3,8 +3,9 @@
 
 use super::whole::{Run, Whole};
 use crate::mail::compose::{self, Attachment};
+use crate::mail::words::Words;
 use crate::sms::{Number, udh};
-use crate::wire::meaning::{DataKind, Meaning, meaning};
+use crate::wire::meaning::{DataKind, Meaning, meaning_in};
 use crate::wire::pdu::hex;
 use crate::wire::push::Push;
 
@@ -19,14 +20,18 @@ pub(super) struct Shown {
 }
 
 /// What a text, or what there is of one, is.
-fn meaning_of(whole: &Whole) -> Meaning {
+fn meaning_of(words: &Words, whole: &Whole) -> Meaning {
     let octets = whole.data.iter().map(|run| run.octets.len()).sum();
-    meaning(&whole.marks, (!whole.data.is_empty()).then_some(octets))
+    meaning_in(
+        words,
+        &whole.marks,
+        (!whole.data.is_empty()).then_some(octets),
+    )
 }
 
 /// It has no text, and says nothing without one (spec 8, step 2).
 pub(super) fn is_empty(whole: &Whole) -> bool {
-    whole.text.trim().is_empty() && !meaning_of(whole).speaks
+    whole.text.trim().is_empty() && !meaning_of(&Words::default(), whole).speaks
 }
 
 /// What a program is told of it. Data with a gap is told in words: nothing else says where the gap is.
@@ -59,8 +64,8 @@ pub(super) fn push(whole: &Whole, text: &str, ours: Option<&Number>) -> Push {
     }
 }
 
-pub(super) fn shown(whole: &Whole) -> Shown {
-    let meaning = meaning_of(whole);
+pub(super) fn shown(words: &Words, whole: &Whole) -> Shown {
+    let meaning = meaning_of(words, whole);
     let marks = &whole.marks;
     let mut fields = Vec::new();
     if let Some(class) = meaning.class {
@@ -156,7 +161,7 @@ mod tests {
 
     #[track_caller]
     fn check(whole: &Whole, expected: &str) {
-        let shown = shown(whole);
+        let shown = shown(&Words::default(), whole);
         let fields = shown.fields.iter().map(|(name, value)| {
             let name = name.strip_prefix("X-SMS-").expect("a field of ours");
             format!("{name}={value}")
@@ -202,7 +207,10 @@ mod tests {
         );
         card.parts = (1, 2);
         card.data[0].first = 2;
-        assert_eq!(shown(&card).files[0].name, "sms-part-2.bin");
+        assert_eq!(
+            shown(&Words::default(), &card).files[0].name,
+            "sms-part-2.bin"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
 use super::thread::{Thread, base_subject, is_message_id};
+use super::words::Words;
 use super::{LOOP_HEADER, printable};
 use crate::sms::clean::is_harmful;
 use crate::sms::{MessageId, Party};
@@ -91,6 +92,8 @@ pub struct Sms<'a> {
     pub parts: (u8, u8),
     /// The text.
     pub text: &'a str,
+    /// In which words its recipient is written to.
+    pub words: &'a Words,
     /// What there is beside it.
     pub extra: Extra<'a>,
     /// The subject of the mail it answers.
@@ -113,8 +116,11 @@ pub fn sms(sms: &Sms) -> Vec<u8> {
     let subject = sms.subject.map(|s| line(s, MAX_SUBJECT));
     let subject = match subject.as_deref().map(base_subject) {
         Some(base) if !base.is_empty() => format!("Re: {base}"),
-        _ if sms.answers.is_some() => format!("Re: SMS from {who}"),
-        _ => format!("SMS from {who}"),
+        _ => {
+            let from = sms.words.say("sms-from", &[("from", who.as_str().into())]);
+            let again = if sms.answers.is_some() { "Re: " } else { "" };
+            line(&format!("{again}{from}"), MAX_SUBJECT)
+        }
     };
     let id = message_id(sms.id, sms.hostname);
     let date = date(sms.sent, sms.id);
@@ -404,12 +410,15 @@ mod tests {
             sent: at(),
             parts: (1, 1),
             text,
+            words: &ENGLISH,
             extra: Extra::default(),
             subject: None,
             answers: None,
             thread: &ALONE,
         }
     }
+
+    static ENGLISH: std::sync::LazyLock<Words> = std::sync::LazyLock::new(Words::default);
 
     static ALONE: Thread = Thread {
         references: Vec::new(),

@@ -171,6 +171,8 @@ impl Outbound {
                 }
                 Err(error) => {
                     if !self.leave_out(&mut cases, &error) {
+                        let queue_id = envelope.queue_id.as_deref().unwrap_or("-");
+                        tracing::warn!(queue_id, %error, event = "not-stored");
                         return AtEnd::Refuse(unable(&error));
                     }
                 }

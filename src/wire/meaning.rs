@@ -5,6 +5,7 @@
 //! of the SMS; whatever the octets, it never fails. It decides nothing but what to say, and whether
 //! data are what their port promises.
 
+use crate::mail::words::Words;
 use crate::sms::Marks;
 use crate::sms::udh::{self, Element, Ports};
 use crate::wire::pdu::{self, Dcs};
@@ -96,24 +97,29 @@ impl DataKind {
     }
 }
 
-/// What an SMS with these marks is; `data` is what it has in the place of a text, all of it.
+/// What an SMS with these marks is, in English; `data` is what it has in the place of a text, all of it.
 pub fn meaning(marks: &Marks, data: Option<usize>) -> Meaning {
+    meaning_in(&Words::default(), marks, data)
+}
+
+/// The same in the words of whoever reads it; names of the standards stay as they are there.
+pub fn meaning_in(words: &Words, marks: &Marks, data: Option<usize>) -> Meaning {
     let dcs = marks.dcs.map(Dcs);
     let (elements, whole) = udh::elements(&marks.udh);
     let class = dcs.and_then(Dcs::class);
     let ports = udh::ports(&marks.udh);
     let waiting = waiting(dcs, &marks.udh);
     let mut sentences = Vec::new();
-    sentences.extend(kind(dcs, class, ports, data));
-    sentences.extend(waiting.iter().map(Waiting::sentence));
+    sentences.extend(kind(words, dcs, class, ports, data));
+    sentences.extend(waiting.iter().map(|waiting| waiting.sentence(words)));
     if class == Some(0) && data.is_none() {
-        sentences.push("Flash SMS: phones show it at once and do not keep it".to_owned());
+        sentences.push(words.say("meaning-flash", &[]));
     }
     let before = sentences.len();
-    sentences.extend(protocol(marks.pid));
-    sentences.extend(others(&elements));
+    sentences.extend(protocol(words, marks.pid));
+    sentences.extend(others(words, &elements));
     if !whole {
-        sentences.push("Its user data header is damaged".to_owned());
+        sentences.push(words.say("meaning-damaged", &[]));
     }
     let speaks =
         data.is_some() || ports.is_some() || !waiting.is_empty() || sentences.len() > before;
@@ -128,32 +134,32 @@ pub fn meaning(marks: &Marks, data: Option<usize>) -> Meaning {
 
 /// What it is in the first place, when it is no text for people.
 fn kind(
+    words: &Words,
     dcs: Option<Dcs>,
     class: Option<u8>,
     ports: Option<Ports>,
     data: Option<usize>,
 ) -> Option<String> {
-    let ports = ports.map(ports_shown);
+    let ports = ports.map(|ports| ports_shown(words, ports));
     let Some(octets) = data else {
-        return ports.map(|ports| format!("For an application: {ports}"));
+        let ports = [("ports", ports?.into())];
+        return Some(words.say("meaning-for-application", &ports));
     };
+    let octets = [("octets", octets.into())];
     let mut sentence = if dcs.is_some_and(Dcs::compressed) {
-        format!(
-            "Compressed SMS, {}, which nothing here unpacks",
-            octets_shown(octets)
-        )
+        words.say("meaning-compressed", &octets)
     } else {
-        format!("Binary SMS, {}", octets_shown(octets))
+        words.say("meaning-binary", &octets)
     };
-    if let Some(ports) = ports {
-        sentence += &format!(", {ports}");
-    }
-    match class {
-        Some(0) => sentence += ", class 0 (flash)",
-        Some(1) => sentence += ", class 1 (for the phone)",
-        Some(2) => sentence += ", class 2 (for the SIM)",
-        Some(_) => sentence += ", class 3 (for what the phone is attached to)",
-        None => {}
+    let class = class.map(|class| match class {
+        0 => words.say("meaning-class-0", &[]),
+        1 => words.say("meaning-class-1", &[]),
+        2 => words.say("meaning-class-2", &[]),
+        _ => words.say("meaning-class-3", &[]),
+    });
+    for more in ports.iter().chain(&class) {
+        sentence += ", ";
+        sentence += more;
     }
     Some(sentence)
 }
@@ -165,11 +171,15 @@ fn octets_shown(octets: usize) -> String {
     }
 }
 
-fn ports_shown(ports: Ports) -> String {
+fn ports_shown(words: &Words, ports: Ports) -> String {
     let Ports { from, to } = ports;
+    let mut args = vec![("from", from.into()), ("to", to.into())];
     match port_name(to).or_else(|| port_name(from)) {
-        Some(name) => format!("ports {from}→{to} ({name})"),
-        None => format!("ports {from}→{to}"),
+        Some(name) => {
+            args.push(("name", name.into()));
+            words.say("meaning-ports-named", &args)
+        }
+        None => words.say("meaning-ports", &args),
     }
 }
 
@@ -194,21 +204,15 @@ fn port_name(port: u16) -> Option<&'static str> {
 }
 
 impl Waiting {
-    fn sentence(&self) -> String {
-        let kind = match self.kind {
-            "voicemail" => "Voicemail",
-            "fax" => "Fax",
-            "email" => "E-mail",
-            "video" => "Video messages",
-            _ => "Other messages",
-        };
+    fn sentence(&self, words: &Words) -> String {
+        let mut args = vec![("kind", self.kind.into())];
         match self.count {
-            Some(0) => format!("{kind}: no messages waiting any more"),
-            Some(1) => format!("{kind}: 1 new message waiting"),
             // TS 23.040 §9.2.3.24.2: 255 is "255 or more".
-            Some(u8::MAX) => format!("{kind}: 255 or more new messages waiting"),
-            Some(count) => format!("{kind}: {count} new messages waiting"),
-            None => format!("{kind}: new messages waiting"),
+            Some(count) => {
+                args.push(("count", count.into()));
+                words.say("meaning-waiting", &args)
+            }
+            None => words.say("meaning-waiting-some", &args),
         }
     }
 }
@@ -223,27 +227,28 @@ fn waiting(dcs: Option<Dcs>, header: &[u8]) -> Vec<Waiting> {
 }
 
 /// What TP-PID asks of the phone (TS 23.040 §9.2.3.9).
-fn protocol(pid: u8) -> Option<String> {
-    let fixed = |text: &str| Some(text.to_owned());
+fn protocol(words: &Words, pid: u8) -> Option<String> {
+    let phone = |what: &str| Some(words.say("meaning-for-phone", &[("what", what.into())]));
     match pid {
         0x00 => None,
-        0x40 => fixed("Silent SMS (type 0): phones do not show it"),
-        0x41..=0x47 => Some(format!(
-            "Replaces the last SMS of type {} from this sender",
-            pid - 0x40
-        )),
-        0x48 => fixed("Device triggering SMS"),
-        0x5E => fixed("Enhanced message service"),
-        0x5F => fixed("Asks to be called back: a message waits"),
-        0x7C => fixed("For the phone, not for people: ANSI-136 data"),
-        0x7D => fixed("For the phone, not for people: data download"),
-        0x7E => fixed("For the phone, not for people: depersonalization"),
-        0x7F => fixed("For the SIM, not for people: data download"),
-        0x20..=0x3F => Some(match interworking(pid & 0x1F) {
-            Some(from) => format!("Came by way of {from}"),
-            None => format!("Came by way of another service (PID {pid:02X})"),
-        }),
-        _ => Some(format!("Its protocol identifier is {pid:02X}")),
+        0x40 => Some(words.say("meaning-silent", &[])),
+        0x41..=0x47 => Some(words.say("meaning-replaces", &[("type", (pid - 0x40).into())])),
+        0x48 => Some("Device triggering SMS".to_owned()),
+        0x5E => Some("Enhanced message service".to_owned()),
+        0x5F => Some(words.say("meaning-call-back", &[])),
+        0x7C => phone("ANSI-136 data"),
+        0x7D => phone("data download"),
+        0x7E => phone("depersonalization"),
+        0x7F => Some(words.say("meaning-for-sim", &[("what", "data download".into())])),
+        0x20..=0x3F => {
+            let service = interworking(pid & 0x1F).map(str::to_owned);
+            let service = service.unwrap_or_else(|| format!("another service (PID {pid:02X})"));
+            Some(words.say("meaning-came-by", &[("service", service.into())]))
+        }
+        _ => {
+            let shown = [("pid", format!("{pid:02X}").into())];
+            Some(words.say("meaning-protocol", &shown))
+        }
     }
 }
 
@@ -264,7 +269,7 @@ fn interworking(service: u8) -> Option<&'static str> {
 }
 
 /// The elements that nothing here acts upon.
-fn others(elements: &[Element]) -> Option<String> {
+fn others(words: &Words, elements: &[Element]) -> Option<String> {
     let quiet = |element: &&Element| {
         !matches!(
             element.id,
@@ -291,7 +296,8 @@ fn others(elements: &[Element]) -> Option<String> {
     if found.len() > MAX_NAMED {
         names.push(format!("{} more", found.len() - MAX_NAMED));
     }
-    (!names.is_empty()).then(|| format!("Its user data header has: {}", names.join(", ")))
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(words.say("meaning-header-has", &[("elements", names.into())]))
 }
 
 /// TS 23.040 §9.2.3.24.

@@ -52,6 +52,18 @@ impl Machine {
                 ("/etc/sms-milter/open", (0o644, "1234\n")),
                 ("/etc/sms-milter/empty", (0o600, "\n")),
                 (
+                    "/etc/sms-milter/texts/de.ftl",
+                    (
+                        0o644,
+                        "report-cut = Gekürzt: { $numbr }\n    .subject = x\nheldd = y\n",
+                    ),
+                ),
+                (
+                    "/etc/sms-milter/texts/pt.ftl",
+                    (0o644, "held = Retido\nquota-month { $used }\n"),
+                ),
+                ("/etc/sms-milter/own/pt.ftl", (0o644, "held = Retido.\n")),
+                (
                     "/etc/sms-milter/users.csv",
                     (
                         0o644,
@@ -79,6 +91,22 @@ impl Outside for Machine {
     fn table(&self, path: &Path) -> io::Result<(Vec<u8>, String)> {
         let text = self.secret(path)?;
         Ok((text.into_bytes(), path.display().to_string()))
+    }
+
+    fn texts(&self, dir: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+        let files = self
+            .files
+            .iter()
+            .map(|(path, (_, text))| (Path::new(path), *text));
+        let files = files.filter(|(path, _)| path.parent() == Some(dir));
+        let mut files: Vec<_> = files
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .collect();
+        files.sort();
+        match files.is_empty() {
+            true => Err(io::ErrorKind::NotFound.into()),
+            false => Ok(files),
+        }
     }
 
     fn mode(&self, path: &Path) -> io::Result<u32> {
@@ -744,4 +772,36 @@ proptest! {
             prop_assert!(!said.contains("hunter2"), "{}", said);
         }
     }
+}
+
+#[test]
+fn who_is_written_to_in_which_language() {
+    let text = "mail: { inject: \"smtp://127.0.0.1:10026\", language: de_AT, templates: own }
+access: { timezone: Europe/Vienna, domains: { example.com: { language: cs }, example.org: { language: pt } } }
+users:
+  - { email: ann@example.com, language: fr }
+  - { email: bob@example.com }
+";
+    let required = REQUIRED.lines().filter(|line| !line.starts_with("mail:"));
+    let required: String = required.map(|line| format!("{line}\n")).collect();
+    let settings = parse(&format!("{required}{text}")).expect("right");
+    let check = |address: &str, language: &str, held: &str| {
+        let words = settings.speech.to(address);
+        assert_eq!(words.language(), language, "{address}");
+        assert!(words.say("held", &[]).contains(held), "{address}");
+    };
+    check("ann@example.com", "fr", "retenus");
+    check("bob@example.com", "cs", "pozdrženy");
+    check("new@example.com", "cs", "pozdrženy");
+    check("new@example.org", "pt", "Retido.");
+    check("else@example.net", "de", "zurückgehalten");
+    let noon = "2026-11-20T12:00:00Z".parse().expect("a time");
+    assert_eq!(settings.speech.house().time(noon), "2026-11-20 13:00 CET");
+    let question = "Mehrere Personen haben Ihnen geschrieben. Beginnen Sie Ihre Antwort mit #Name#";
+    assert_eq!(settings.inbound.conflict_text, question);
+    let warned = settings.warnings.iter().any(|line| {
+        line.contains("mail.templates: /etc/sms-milter/own/pt.ftl has 1 of")
+            && line.ends_with("said in en")
+    });
+    assert!(warned, "{:?}", settings.warnings);
 }

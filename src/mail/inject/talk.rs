@@ -310,7 +310,7 @@ impl Talk {
 /// What an answer that is no yes, to MAIL or later, means for the mail.
 fn refusal(reply: &Reply) -> Failure {
     let said = words(reply);
-    let wants_login = matches!(reply.status(), Some((5, 7, 8 | 9 | 10 | 11)));
+    let wants_login = matches!(reply.status(), Some((5, 7, 8..=11)));
     match reply.code {
         // RFC 4954 §6 and RFC 3207 §4: it will not hear us like this, whatever the mail.
         530 | 538 if said.to_ascii_uppercase().contains("STARTTLS") => tls(said),

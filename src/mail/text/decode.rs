@@ -22,7 +22,7 @@ pub(super) fn text(octets: &[u8], coding: Coding, charset: Option<&str>) -> (Str
     let seen = &octets[..octets.len().min(MAX_ENCODED)];
     let plain = match coding {
         Coding::Identity => Cow::Borrowed(seen),
-        Coding::Base64 => base64(seen).into(),
+        Coding::Base64 => base64(seen),
         Coding::QuotedPrintable => quoted_printable(seen).into(),
     };
     let mut text = self::charset(&plain, charset);
@@ -32,11 +32,34 @@ pub(super) fn text(octets: &[u8], coding: Coding, charset: Option<&str>) -> (Str
     (text, is_all)
 }
 
-/// RFC 2045 §6.8: octets outside the alphabet are passed over.
-fn base64(octets: &[u8]) -> Vec<u8> {
-    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-    let clean: Vec<u8> = octets.iter().copied().filter(is_base64).collect();
-    base64_decode(&clean).unwrap_or_default()
+/// RFC 2045 §6.8: octets outside the alphabet are passed over, and so is all that follows the padding.
+fn base64(octets: &[u8]) -> Cow<'_, [u8]> {
+    if is_prose(octets) {
+        return Cow::Borrowed(octets);
+    }
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    let padding = octets.iter().position(|&b| b == b'=');
+    let data = &octets[..padding.unwrap_or(octets.len())];
+    let mut clean: Vec<u8> = data.iter().copied().filter(is_base64).collect();
+    // A last digit alone holds six bits: no octet.
+    if clean.len() % 4 == 1 {
+        clean.pop();
+    }
+    clean.resize(clean.len().next_multiple_of(4), b'=');
+    base64_decode(&clean).unwrap_or_default().into()
+}
+
+/// Words with blanks between: what somebody calls base64 and is not. No encoder writes a blank within a line.
+fn is_prose(octets: &[u8]) -> bool {
+    let lines = octets.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.filter(|line| !line.is_empty()).take(10);
+    let words = lines.map(|line| line.contains(&b' ') && !line.contains(&b'='));
+    let (mut all, mut prose) = (0, 0);
+    for is_words in words {
+        all += 1;
+        prose += usize::from(is_words);
+    }
+    2 * prose > all
 }
 
 /// RFC 2045 §6.7; a `=` that introduces nothing is itself.
@@ -158,6 +181,13 @@ mod tests {
             (Coding::Base64, "w6nD\r\n qQ==\r\n", "éé"),
             (Coding::Base64, "w6nD!qQ", "éé"),
             (Coding::Base64, "", ""),
+            (Coding::Base64, "w6nDqQ== ignored\n", "éé"),
+            (Coding::Base64, "w6nDqX", "éé"),
+            (
+                Coding::Base64,
+                "plain words, not\nin base64 at all\n",
+                "plain words, not\nin base64 at all\n",
+            ),
         ] {
             assert_eq!(
                 text(octets.as_bytes(), coding, Some("utf-8")).0,

@@ -52,6 +52,7 @@ const NOUNS: &[(&str, [&str; LANGUAGES.len()])] = &catalogue![
     "inbound",
     "inject",
     "loops",
+    "meaning",
     "parts",
     "phonebook",
     "question",

@@ -444,6 +444,29 @@ proptest! {
         }
     }
 
+    /// A beginning of the text and the mark; between clusters, and between words if there is a blank near.
+    #[test]
+    fn what_is_shortened_ends_well(
+        words in prop::collection::vec(r"[a-zé€]{1,12}|👩‍👩‍👧|🇩🇪|e\u{301}{1,3}|[ß-ü]{20,60}", 5..120),
+        most in 1usize..4,
+    ) {
+        let text = words.join(" ");
+        let options = Options::default();
+        let shorter = shorten(&text, most, &options).unwrap();
+        if count(&text, &options).unwrap() <= most {
+            return Ok(());
+        }
+        prop_assert!(count(&shorter, &options).unwrap() <= most);
+        let kept = shorter.strip_suffix("...").or(shorter.strip_suffix('…'));
+        let kept = kept.expect("a mark");
+        prop_assert!(text.starts_with(kept));
+        let mut borders = text.grapheme_indices(true).map(|(at, _)| at);
+        prop_assert!(borders.any(|at| at == kept.len()), "within a cluster: {kept:?}");
+        let ends_word = text[kept.len()..].starts_with(' ');
+        let near = kept.chars().rev().take(20).any(|c| c == ' ');
+        prop_assert!(ends_word || !near, "within a word: {kept:?}");
+    }
+
     #[test]
     fn any_string_is_cut_or_refused(text in any::<String>(), options in any_options()) {
         let _ = cut(&text, &options);

@@ -47,4 +47,5 @@ for line in sys.stdin:
         told = reading(octets)
     except Exception as error:  # It has faults of its own, on mails that are made for that.
         told = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(told))
+    # Octets that it could not decode and keeps as surrogates are no text.
+    print(json.dumps(told, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"))
