@@ -7,6 +7,7 @@
 mod gateways;
 mod held;
 mod inbound;
+mod optout;
 mod phonebook;
 mod tokens;
 mod users;
@@ -143,6 +144,21 @@ pub enum Request {
         /// SHA-256 of the token, hex.
         digest: String,
     },
+    /// Phones that want no SMS.
+    OptOuts,
+    /// Puts a phone on that list.
+    OptOut {
+        /// As people write it.
+        number: String,
+        /// For people.
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// Takes a phone off it.
+    OptIn {
+        /// As people write it.
+        number: String,
+    },
     /// Of the phonebook.
     Phonebook(PhonebookRequest),
     /// Of received SMS.
@@ -238,6 +254,9 @@ impl Desk {
             Request::Tokens => self.list_tokens().await,
             Request::RevokeToken { id } => self.revoke_token(&id).await,
             Request::FindToken { digest } => self.find_token(&digest).await,
+            Request::OptOuts => self.opt_outs().await,
+            Request::OptOut { number, note } => self.opt_out(&number, note).await,
+            Request::OptIn { number } => self.opt_in(&number).await,
             Request::Phonebook(request) => self.phonebook(request).await,
             Request::Inbound(request) => self.inbound(request).await,
             Request::Phones => self.phones(),

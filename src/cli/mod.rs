@@ -9,6 +9,7 @@ pub mod explain;
 pub mod gateways;
 pub mod inbound;
 pub mod modem;
+pub mod optout;
 pub mod pdu;
 pub mod phone;
 pub mod phonebook;
@@ -74,6 +75,9 @@ pub enum Command {
     Gateways(gateways::GatewaysArgs),
     /// Look after the phonebook: learned numbers, contacts, groups
     Phonebook(phonebook::PhonebookArgs),
+    /// Look after the list of phones that want no SMS
+    #[command(name = "optout")]
+    OptOut(optout::OptOutArgs),
     /// Look after modems
     Modem(modem::ModemArgs),
     /// Make, list and revoke tokens, each of which pays for a few numbers
@@ -192,6 +196,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),
         Command::Modem(args) => runtime.block_on(modem::run(path, &args, &World::real(), out)),
         Command::Token(args) => runtime.block_on(token::run(path, &args, out)),
+        Command::OptOut(args) => runtime.block_on(optout::run(path, &args, out)),
         Command::Phonebook(args) => runtime.block_on(phonebook::run(path, &args, out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
         Command::Users(args) => runtime.block_on(users::run(path, &args, out)),

@@ -13,7 +13,7 @@ use crate::directory::Directories;
 use crate::gateway::Common;
 use crate::inbound::chain::MAX_WINDOW;
 use crate::inbound::join::MAX_WAIT;
-use crate::inbound::{self, OnConflict};
+use crate::inbound::{self, OnConflict, optout};
 use crate::mail::inject::{self, Login, Target};
 use crate::mail::words::{self, Speech, Words};
 use crate::mail::{address, report::Letterhead};
@@ -21,6 +21,9 @@ use crate::rules::IncomingRule;
 
 /// A question of more than three SMS is not read.
 const MAX_QUESTION: usize = words::MAX_PHONE;
+
+/// Nobody remembers more; each text is compared with them.
+const MAX_OPT_WORDS: usize = 100;
 
 /// A longer name is none (RFC 4616 allows 255).
 const MAX_LOGIN: usize = 255;
@@ -341,6 +344,7 @@ impl Judge<'_> {
                 OnConflict::Ask,
             ),
             conflict_text: text,
+            opt_out: self.opt_out(&at.key("opt_out"), raw.opt_out.as_ref()),
             join_wait: self.join_wait(&at.key("join_wait"), &raw.join_wait),
             concat_window: self.concat_window(&at.key("concat_window"), &raw.concat_window),
             default: match raw.default.as_deref() {
@@ -372,6 +376,74 @@ impl Judge<'_> {
         }
         window
     }
+
+    /// `incoming.opt_out`.
+    fn opt_out(&mut self, at: &At, raw: Option<&raw::OptOut>) -> optout::Settings {
+        let none = raw::OptOut::default();
+        let raw = raw.unwrap_or(&none);
+        let known: Vec<String> = optout::words::codes().map(str::to_owned).collect();
+        let languages = match &raw.languages {
+            None => known,
+            Some(list) => {
+                let place = at.key("languages");
+                for (i, code) in list
+                    .0
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, c)| !known.contains(c))
+                {
+                    let write = format!("is not known here; write some of {}", known.join(", "));
+                    self.wrong(&place.index(i), code, write);
+                }
+                list.0.clone()
+            }
+        };
+        let stop = self.opt_words(&at.key("words"), raw.words.as_ref());
+        let start = self.opt_words(&at.key("start_words"), raw.start_words.as_ref());
+        let house = self.words.clone();
+        let mut text = |key: &str, own: &Option<String>, said: String| match own.as_deref() {
+            None => Some(said),
+            Some("") => None,
+            Some(text) => {
+                if text.trim().is_empty() || text.chars().count() > MAX_QUESTION {
+                    let write = format!(
+                        "is no text for a phone; write 1 to {MAX_QUESTION} characters, or \"\" for none"
+                    );
+                    self.wrong(&at.key(key), text, write);
+                }
+                Some(text.to_owned())
+            }
+        };
+        optout::Settings {
+            text: text("text", &raw.text, house.say("opt-out-confirmation", &[])),
+            start_text: text(
+                "start_text",
+                &raw.start_text,
+                house.say("opt-in-confirmation", &[]),
+            ),
+            words: match raw.active {
+                Some(false) => optout::words::Words::default(),
+                None | Some(true) => optout::words::Words::new(&languages, &stop, &start),
+            },
+        }
+    }
+
+    fn opt_words(&mut self, at: &At, raw: Option<&raw::Several>) -> Vec<String> {
+        let list = raw.map_or(&[][..], |list| &list.0);
+        if list.len() > MAX_OPT_WORDS {
+            let write = format!("are too many words; write {MAX_OPT_WORDS} at most");
+            self.errors.add(at, write);
+        }
+        for (i, word) in list.iter().enumerate() {
+            let is_word = !optout::words::folded(word).is_empty();
+            if !is_word || word.chars().count() > optout::words::MAX_WORD {
+                let most = optout::words::MAX_WORD;
+                let write = format!("is no word; write letters or digits, {most} at most");
+                self.wrong(&at.index(i), word, write);
+            }
+        }
+        list.to_vec()
+    }
 }
 
 /// `incoming`, judged.
@@ -385,6 +457,7 @@ pub(super) struct Incoming {
     conflict_text: String,
     join_wait: Duration,
     concat_window: Duration,
+    opt_out: optout::Settings,
     default: Option<String>,
     rules: Vec<IncomingRule>,
 }
@@ -440,6 +513,7 @@ pub(super) fn inbound<'a>(
         conflict_text: own.conflict_text,
         join_wait: own.join_wait,
         concat_window: own.concat_window,
+        opt_out: own.opt_out,
         default: own.default,
         rules: own.rules,
         domains: addresses

@@ -441,7 +441,13 @@ shape! { /// `incoming`
     Incoming {
         email_tags: bool, relay: Several, nicknames: bool, strip_nickname: bool,
         reply_window: Spelled, on_conflict: String, conflict_text: String, join_wait: Spelled,
-        concat_window: Spelled, default: String, rules: Vec<IncomingRule>,
+        concat_window: Spelled, default: String, rules: Vec<IncomingRule>, opt_out: OptOut,
+    }
+}
+shape! { /// `incoming.opt_out`
+    OptOut {
+        active: bool, languages: Several, words: Several, start_words: Several, text: String,
+        start_text: String,
     }
 }
 shape! { /// `incoming.rules[]`

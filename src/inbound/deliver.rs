@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
+use super::special::{self, Fate};
 use super::whole::Whole;
 use super::{Inbound, Settings, shown};
 use crate::access::User;
@@ -41,7 +42,7 @@ const MAX_AGAIN: usize = 1000;
 const RECALL: usize = 10_000;
 
 /// A phone is asked no more than once in this time (T15).
-const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+const ASK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a text waits for a directory of users that does not answer. Then it goes where it would go
 /// without: an answer in the wrong hands is better than none in any.
@@ -215,7 +216,7 @@ impl Inbound {
     }
 
     /// What the phonebook calls the phone: mail domains, and the name at each.
-    async fn listed(&self, whole: &Whole) -> Result<Vec<(String, String)>, StoreError> {
+    pub(super) async fn listed(&self, whole: &Whole) -> Result<Vec<(String, String)>, StoreError> {
         let Some(phone) = whole.from.number() else {
             return Ok(Vec::new());
         };
@@ -238,6 +239,10 @@ impl Inbound {
         whole: &Whole,
         unanswered: bool,
     ) -> Result<Done, StoreError> {
+        if !unanswered && let Some(asked) = self.opt(whole) {
+            self.settle_opt(now, whole, asked).await?;
+            return Ok(Done::Settled);
+        }
         let links = match &whole.from {
             Party::Number(phone) => self.store.links(phone, self.since(now)).await?,
             Party::Short(_) | Party::Name(_) => Vec::new(),
@@ -366,6 +371,18 @@ impl Inbound {
         if shown::is_empty(whole) {
             return plan;
         }
+        match special::fate(whole) {
+            Fate::Ordinary => {}
+            Fate::Logged(why) => {
+                plan.why = why;
+                return plan;
+            }
+            Fate::Admin(why) => {
+                plan.why = why;
+                plan.mails = self.mails(whole, &whole.text, &[self.admin()], caller);
+                return plan;
+            }
+        }
         match decision {
             Decision::To(to) => {
                 if to.why.is_explicit() {
@@ -391,7 +408,7 @@ impl Inbound {
                     plan.messages.push(question);
                     plan.why = "asked";
                 }
-                // Rather all of them than nobody: the text of the question does not fit an SMS.
+                // Rather all of them than nobody: the question does not fit an SMS, or the phone wants none.
                 None => {
                     plan.mails = self.mails(whole, &whole.text, &candidates, caller);
                     plan.recipients = candidates;
@@ -403,16 +420,19 @@ impl Inbound {
                 let settings = self.settings();
                 let said = settings.speech.house().say("sms-undeliverable", &[]);
                 let text = format!("{said}\n\n{}", whole.text);
-                let admin = Recipient {
-                    address: self.settings().admin.clone(),
-                    link: None,
-                };
-                plan.mails = self.mails(whole, &text, &[admin], caller);
+                plan.mails = self.mails(whole, &text, &[self.admin()], caller);
                 plan.state = InboundState::Undeliverable;
                 plan.why = "undeliverable";
             }
         }
         plan
+    }
+
+    fn admin(&self) -> Recipient {
+        Recipient {
+            address: self.settings().admin.clone(),
+            link: None,
+        }
     }
 
     fn mails(
@@ -429,7 +449,13 @@ impl Inbound {
     }
 
     /// `caller`: what the phone's owner is called, if we know.
-    fn mail(&self, whole: &Whole, text: &str, recipient: &Recipient, caller: &Caller) -> OutMail {
+    pub(super) fn mail(
+        &self,
+        whole: &Whole,
+        text: &str,
+        recipient: &Recipient,
+        caller: &Caller,
+    ) -> OutMail {
         let settings = &self.settings();
         let program = settings.people.named(&recipient.address);
         if let Some(program) = program.filter(|user| user.post) {
@@ -525,11 +551,31 @@ impl Inbound {
     /// The SMS that asks the phone whom it means, at most one a day (T15): the store leaves the rest
     /// out. It goes by the gateway that the answer is to come to.
     fn question(&self, now: Timestamp, whole: &Whole) -> Option<NewMessage> {
-        let number = whole.from.number()?.clone();
+        let number = whole.from.number()?;
+        if self.store.is_opted_out(number, None) {
+            return None;
+        }
         let text = self.settings().conflict_text.clone();
+        let key = Sha256::digest(format!("conflict\0{number}")).into();
+        // Asked later, it asks about nothing any more.
+        let deadline = self.answer_deadline(now);
+        self.sms_back(now, whole, text, key, ASK_AGAIN, deadline)
+    }
+
+    /// An SMS of ours to who sent one, by the gateway that it came by: nobody pays for it. What has the same
+    /// `key` is left out `within` that time.
+    pub(super) fn sms_back(
+        &self,
+        now: Timestamp,
+        whole: &Whole,
+        text: String,
+        key: [u8; 32],
+        within: Duration,
+        expires: Timestamp,
+    ) -> Option<NewMessage> {
+        let number = whole.from.number()?.clone();
         let cut = segment::cut(&text, &segment::Options::default()).ok()?;
         let segments = u8::try_from(cut.segments.len()).ok()?;
-        let key = Sha256::digest(format!("conflict\0{number}")).into();
         let message = Message {
             id: self.world.message_id(),
             revision: 0,
@@ -561,14 +607,13 @@ impl Inbound {
             attempts: 0,
             not_before: None,
             next_attempt: now,
-            // Asked later, it asks about nothing any more.
-            expires: self.answer_deadline(now),
+            expires,
             warned: false,
             awaited: None,
             error: None,
             refused_by: None,
         };
-        let until = now.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
+        let until = now.checked_add(within).unwrap_or(Timestamp::MAX);
         Some(NewMessage {
             original: None,
             message,
@@ -619,8 +664,7 @@ fn decide(
     let recipients = desk.followed.get(&first).cloned().or_else(|| {
         // It went before a restart: it would go there again.
         let before = desk.recalled(first)?;
-        let text = &before.text;
-        match address::decide(&Question { text, ..question }, settings, known) {
+        match address::decide(&about(settings, before, links), settings, known) {
             Decision::To(to) => Some(to.recipients),
             _ => None,
         }
@@ -638,11 +682,11 @@ fn decide(
 
 /// Whose a phone is, as far as anybody knows.
 #[derive(Default)]
-struct Caller {
+pub(super) struct Caller {
     /// The user whose mobile it is.
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// What it is called in the phonebook of each mail domain.
-    listed: Vec<(String, String)>,
+    pub(super) listed: Vec<(String, String)>,
 }
 
 impl Caller {

@@ -132,9 +132,9 @@ impl Gone {
     pub(super) fn forget(&mut self, now: Timestamp) {
         while let Some((name, key)) = self.order.front() {
             let text = self.texts.get(key).into_iter().flatten();
-            let at = text.filter(|text| text.name == *name).map(|text| text.at);
+            let mut at = text.filter(|text| text.name == *name).map(|text| text.at);
             if at
-                .last()
+                .next()
                 .is_some_and(|at| now.duration_since(at) < REMEMBER)
             {
                 return;

@@ -4,9 +4,8 @@
 //! What a gateway hands over is durable before it is acknowledged ([`Inbound::receive`]). One task
 //! ([`Inbound::run`]) makes mails of it; what becomes of an SMS, its mails and the SMS that asks back
 //! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, dropped by
-//! a rule, or in quarantine and an admin told (a flood of texts that lack parts); nothing else ever drops one.
-//!
-//! Opt-out words are not known here yet.
+//! a rule, or in quarantine and an admin told (a flood of texts that lack parts); beside STOP and START
+//! ([`optout`]) and what says nothing to anybody, nothing else ever drops one.
 
 pub mod address;
 pub mod chain;
@@ -16,9 +15,11 @@ mod flood;
 mod gone;
 pub mod join;
 pub mod keep;
+pub mod optout;
 mod quarantine;
 mod shown;
 mod spate;
+mod special;
 pub mod whole;
 
 use std::collections::HashMap;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub join_wait: Duration,
     /// How soon an SMS follows that goes on with a full one; zero: no SMS does.
     pub concat_window: Duration,
+    /// Words that end SMS to a phone.
+    pub opt_out: optout::Settings,
     /// Who gets what nobody else does.
     pub default: Option<String>,
     /// First match wins.
@@ -198,6 +201,7 @@ pub(crate) mod tests {
             conflict_text: "Several people wrote to you. Start your answer with #name#".to_owned(),
             join_wait: Duration::from_secs(3600),
             concat_window: Duration::ZERO,
+            opt_out: optout::Settings::default(),
             default: Some("reception@example.com".to_owned()),
             rules: Vec::new(),
             domains: vec![domain("example.com"), domain("example.org")],

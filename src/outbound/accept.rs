@@ -61,7 +61,10 @@ impl Outbound {
         };
         let taken = match judged {
             Judgement::NotOurs => return AtRcpt::NotOurs,
-            Judgement::Ours(Ok(taken)) => self.within_quota(*taken, now).await,
+            Judgement::Ours(Ok(taken)) => match self.wanted_by(*taken) {
+                Ok(taken) => self.within_quota(taken, now).await,
+                Err(reply) => Err(reply),
+            },
             Judgement::Ours(Err(reply)) => Err(reply),
         };
         match taken {
@@ -372,6 +375,9 @@ impl Outbound {
         to: Admitted,
         now: Timestamp,
     ) -> (Outcome, bool) {
+        if let Err(reply) = self.wanted(&to.number) {
+            return (Err(reply), false);
+        }
         let heeded = heed::heeded(mail, to, now);
         let planned = heeded.and_then(|to| Ok((planner.plan(mail, &to)?, to)));
         let (plan, to) = match planned {

@@ -211,6 +211,9 @@ impl Dispatcher {
         if message.state.is_final() {
             return Ok(());
         }
+        if self.outbound.is_unwanted(&message) {
+            return self.end_unwanted(message).await;
+        }
         match self.lateness(&mut message) {
             Some(then) => self.write(message, then).await,
             None => {
@@ -219,6 +222,13 @@ impl Dispatcher {
                 Ok(())
             }
         }
+    }
+
+    /// Ends a message to a phone that wants none any more.
+    async fn end_unwanted(&self, mut message: Message) -> Result<(), StoreError> {
+        tracing::info!(msg = %message.id, number = ?message.number, event = "unwanted");
+        let then = self.outbound.settings.unwanted(&mut message);
+        self.write(message, then).await
     }
 
     /// What follows from the time it has waited.
@@ -272,6 +282,9 @@ impl Dispatcher {
                 .settings
                 .give_up_waiting(&mut message, part, on_unknown, now);
             return self.write(message, then).await;
+        }
+        if outbound.is_unwanted(&message) {
+            return self.end_unwanted(message).await;
         }
         if let Some(then) = self.lateness(&mut message) {
             return self.write(message, then).await;
@@ -443,6 +456,10 @@ impl Dispatcher {
         if *stop.borrow() {
             self.put_back(message.id, Duration::ZERO);
             return Ok(());
+        }
+        // The turn may have been long in coming: this is the moment of sending.
+        if self.outbound.is_unwanted(&message) {
+            return self.end_unwanted(message).await;
         }
         let now = self.outbound.world.now();
         let submission = submission(&message, part, lane.gateway.as_ref(), now);
@@ -682,6 +699,14 @@ async fn changed(statuses: &mut [watch::Receiver<Status>]) {
         return std::future::pending().await;
     }
     futures_util::future::select_all(changes).await;
+}
+
+/// Whether a part may be on its way, or may have been.
+pub(super) fn is_open(part: &Part) -> bool {
+    matches!(
+        part.state,
+        PartState::Handed { .. } | PartState::Unknown { .. }
+    )
 }
 
 fn is_handed(part: &Part) -> bool {

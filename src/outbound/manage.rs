@@ -134,6 +134,7 @@ impl Outbound {
         let payer: Payer = planner.knowing(who).await??;
         let reach = &payer.policy.reach;
         let number = planner.destinations.check(number, order.region, reach)?;
+        self.wanted(&number)?;
         let due = order.wishes.due(now).map_err(plan::unwished)?;
         let to = admit::Admitted {
             number,

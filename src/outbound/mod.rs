@@ -20,6 +20,7 @@ pub mod loops;
 pub mod manage;
 pub mod names;
 pub mod notify;
+mod optout;
 pub mod original;
 mod people;
 pub mod phonebook;

@@ -224,6 +224,7 @@ impl Outbound {
             text: self.writer.house().say("phonebook-replaced", &args),
             ..MailText::default()
         };
+        self.wanted(&to.number).ok()?;
         let plan = planner.plan(&mail, &to).ok()?;
         let key = Sha256::digest(format!("replaced\0{}\0{address}", to.number)).into();
         let recipient = to.number.as_str().to_owned();

@@ -256,6 +256,13 @@ impl Settings {
         fail(message, State::Failed)
     }
 
+    /// Its phone wants no SMS any more.
+    pub fn unwanted(&self, message: &mut Message) -> Consequences {
+        message.error = Some(super::optout::REASON.to_owned());
+        message.refused_by = None;
+        fail(message, State::Failed)
+    }
+
     /// It is too late.
     pub fn expire(&self, message: &mut Message) -> Consequences {
         fail(message, State::Expired)

@@ -176,6 +176,9 @@ impl Outbound {
             Ok(access) => access.account(account),
             Err(reply) => return Ok(Err(reply)),
         };
+        if let Err(reply) = self.wanted(number) {
+            return Ok(Err(reply));
+        }
         let found = self.store.account(&payer.account).await?;
         let mut account = found.unwrap_or_else(|| Account::new(&payer.account));
         if let Err(error) = account.has_room(&self.charge(&payer, segments, now))

@@ -209,6 +209,7 @@ impl Outbound {
             notes: kept.notes.clone(),
             ..MailText::default()
         };
+        self.wanted(&to.number)?;
         let to = heed::heeded(&mail, to, now)?;
         let plan = planner.plan(&mail, &to)?;
         let cut = plan.cut;

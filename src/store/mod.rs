@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod guard;
+pub mod optout;
 pub mod phonebook;
 pub mod sled;
 
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::accounts::{Account, Reset};
 use self::guard::{Need, Spending, Watch};
+use self::optout::OptOuts;
 use self::phonebook::Phonebook;
 use crate::mail::dsn::Dsn;
 use crate::mail::thread::Thread;
@@ -688,7 +690,7 @@ pub enum StoreError {
 
 /// The verbs. See the module's contract.
 #[async_trait]
-pub trait Store: Phonebook + Send + Sync + 'static {
+pub trait Store: Phonebook + OptOuts + Send + Sync + 'static {
     /// Takes new messages and mails, charges and keys with them: all or nothing. The answers are in
     /// the order of `messages`. Messages that are `Held` already are charged, and not looked at by the
     /// guard.

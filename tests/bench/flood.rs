@@ -305,6 +305,7 @@ fn settings() -> Settings {
         reply_window: Duration::from_secs(3 * 24 * 3600),
         on_conflict: OnConflict::Ask,
         conflict_text: "Whom do you mean?".to_owned(),
+        opt_out: Default::default(),
         join_wait: Duration::from_secs(3600),
         concat_window: Duration::ZERO,
         default: Some("reception@example.com".to_owned()),

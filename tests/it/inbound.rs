@@ -13,6 +13,7 @@ use crate::sim::smtp_sink::{AtDot, Mail, SmtpSink};
 mod flood;
 mod headers;
 mod house;
+mod optout;
 mod parts;
 
 fn shown(mails: &[Mail]) -> Vec<(String, String)> {

@@ -32,6 +32,7 @@ mod modem;
 mod modem_command;
 mod modem_line;
 mod mta;
+mod optout;
 mod parameters;
 mod path;
 mod pdu_peers;

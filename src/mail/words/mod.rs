@@ -53,6 +53,7 @@ const NOUNS: &[(&str, [&str; LANGUAGES.len()])] = &catalogue![
     "inject",
     "loops",
     "meaning",
+    "optout",
     "parts",
     "phonebook",
     "question",
@@ -61,7 +62,12 @@ const NOUNS: &[(&str, [&str; LANGUAGES.len()])] = &catalogue![
 ];
 
 /// The texts that go to phones as SMS.
-pub const PHONE: &[&str] = &["conflict-question", "phonebook-replaced"];
+pub const PHONE: &[&str] = &[
+    "conflict-question",
+    "opt-in-confirmation",
+    "opt-out-confirmation",
+    "phonebook-replaced",
+];
 
 /// A language of a [`Words`]: its place there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

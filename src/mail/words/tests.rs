@@ -8,7 +8,11 @@ use super::*;
 use crate::sms::segment;
 
 /// The texts that go to phones: one segment in each language, whatever their arguments.
-const SMS: [&str; 1] = ["conflict-question"];
+const SMS: [&str; 3] = [
+    "conflict-question",
+    "opt-in-confirmation",
+    "opt-out-confirmation",
+];
 
 fn shapes(place: usize) -> Shape {
     let mut all = Shape::new();

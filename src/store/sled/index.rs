@@ -144,6 +144,13 @@ pub enum Effect {
         /// It came, or it went.
         more: bool,
     },
+    /// A phone that wants no SMS.
+    OptOut {
+        /// Which.
+        phone: Number,
+        /// It is on the list, with the one message that still goes there; `None`: it is not.
+        is: Option<Option<MessageId>>,
+    },
     /// An early report.
     Report {
         /// It came, or it went.
@@ -167,6 +174,8 @@ pub struct Index {
     gathers: HashMap<(MessageId, String), Gathering>,
     /// Messages whose attempt was open when the process before ended, by the revision it left.
     stopped: HashMap<MessageId, u64>,
+    /// Phones that want no SMS, and for each the one that still goes there.
+    opted_out: HashMap<Number, Option<MessageId>>,
     counts: Counts,
 }
 
@@ -215,6 +224,16 @@ impl Index {
                 }
             }
             Effect::Telling { telling, more } => self.telling(&telling, more),
+            Effect::OptOut { phone, is } => {
+                match is {
+                    Some(confirmation) => {
+                        // What waits for it will not be sent: no need to wait.
+                        self.messages.wake(&phone);
+                        self.opted_out.insert(phone, confirmation);
+                    }
+                    None => drop(self.opted_out.remove(&phone)),
+                }
+            }
             Effect::Report { more } => step(&mut self.reports, more),
         }
     }
@@ -397,6 +416,12 @@ impl Index {
         longest: SignedDuration,
     ) -> Option<Timestamp> {
         self.gathers.values().map(|g| g.due(quiet, longest)).min()
+    }
+
+    /// Whether a phone wants no SMS, but for the one that confirms that.
+    pub fn is_opted_out(&self, phone: &Number, message: Option<MessageId>) -> bool {
+        let found = self.opted_out.get(phone);
+        found.is_some_and(|confirmation| message.is_none() || *confirmation != message)
     }
 
     /// Whether there are early reports.

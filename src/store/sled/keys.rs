@@ -55,11 +55,13 @@ pub enum Kind {
     Original,
     /// What is to be told with other things.
     Telling,
+    /// A phone that wants no SMS.
+    OptOut,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Message,
         Kind::Dedupe,
         Kind::Seen,
@@ -80,6 +82,7 @@ impl Kind {
         Kind::Audit,
         Kind::Original,
         Kind::Telling,
+        Kind::OptOut,
     ];
 
     /// The first octet of its keys.
@@ -105,6 +108,7 @@ impl Kind {
             Kind::Audit => b'A',
             Kind::Original => b'F',
             Kind::Telling => b'S',
+            Kind::OptOut => b'X',
         }
     }
 
@@ -131,6 +135,7 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Original => "original",
             Kind::Telling => "telling",
+            Kind::OptOut => "opt-out",
         }
     }
 
@@ -311,6 +316,11 @@ pub fn telling(telling: &Telling) -> Vec<u8> {
     let mut key = tellings(telling.mail.id, &telling.cause);
     key.extend(telling.message.as_bytes());
     key
+}
+
+/// The key of a phone that wants no SMS. They sort as their numbers do, digit by digit.
+pub fn opt_out(phone: &Number) -> Vec<u8> {
+    named(Kind::OptOut, phone.digits().as_bytes())
 }
 
 /// Octets that sort as times do: with the sign bit turned, those before 1970 sort before the others.

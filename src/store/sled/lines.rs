@@ -242,6 +242,23 @@ impl Lines {
         }
     }
 
+    /// Ends every wait in a number's line: for time, for a gateway; not that for an outcome. Their turn is
+    /// still one after the other.
+    pub fn wake(&mut self, number: &Number) {
+        let Some(line) = self.lines.get(number) else {
+            return;
+        };
+        let ids = line.order.iter().map(|(_, _, id)| id).chain(&line.aside);
+        let ids: Vec<MessageId> = ids.copied().collect();
+        for id in ids {
+            let waits = |slot: &&Slot| slot.place != Place::Leased && !slot.standing.open;
+            let standing = self.slots.get(&id).filter(waits);
+            if let Some(standing) = standing.map(|slot| slot.standing.clone()) {
+                self.schedule(id, standing, Timestamp::MIN);
+            }
+        }
+    }
+
     /// Whether somebody holds it.
     pub fn is_leased(&self, id: MessageId) -> bool {
         self.leased(id).is_some()
@@ -406,7 +423,7 @@ mod tests {
     proptest! {
         #[test]
         fn only_those_are_due_whose_turn_it_is(
-            steps in proptest::collection::vec((0u8..9, 0u8..12, 0usize..3, any::<bool>()), 1..80)
+            steps in proptest::collection::vec((0u8..10, 0u8..12, 0usize..3, any::<bool>()), 1..80)
         ) {
             let mut lines = Lines::default();
             for (step, n, class, aside) in steps {
@@ -416,6 +433,7 @@ mod tests {
                     4 => drop(lines.lease(at(n.into()), class + 1)),
                     5 => lines.put_back(id(n), at(class as i64)),
                     6 => lines.park(id(n), if aside { "a" } else { "b" }),
+                    8 => lines.wake(&standing(n, RANKS[0].0, aside).number),
                     7 => lines.release(if aside { "a" } else { "b" }, class),
                     _ => drop(lines.lease_late(at(n.into()), SignedDuration::from_secs(5), class)),
                 }

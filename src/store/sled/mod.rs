@@ -24,6 +24,7 @@ pub mod index;
 pub mod keys;
 pub mod lines;
 pub mod open;
+pub mod optout;
 mod phonebook;
 pub mod records;
 pub mod shared;
@@ -553,7 +554,7 @@ impl Store for SledStore {
         now: Timestamp,
         outcome: InboundOutcome,
     ) -> Result<(), StoreError> {
-        let settle = move |txn: &mut Txn<'_>| verbs::settle_inbound(txn, now, outcome);
+        let settle = move |txn: &mut Txn<'_>| verbs::settle_inbound(txn, now, outcome).map(drop);
         self.submit(settle).await
     }
 

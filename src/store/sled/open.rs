@@ -570,6 +570,7 @@ fn enter_index(index: &mut Index, row: &Row) {
             telling: telling.clone(),
             more: true,
         }),
+        Row::OptOut(opt_out) => index.apply(super::optout::effect(opt_out)),
         Row::Known(_) | Row::Named(_) | Row::Link(_) | Row::Counter(_) | Row::Note(_) => {}
         Row::Account(_) | Row::Spending(_) | Row::Token(_) | Row::Original(_) => {}
         Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) | Row::Audit(_) => {}

@@ -23,6 +23,7 @@ use crate::mail::thread::Thread;
 use crate::sms::{Concat, Marks, MessageId, Number, Party};
 use crate::store::accounts::Account;
 use crate::store::guard::Spending;
+use crate::store::optout::OptOut;
 use crate::store::phonebook::{Audit, KeptMail, Listing, Question};
 use crate::store::{
     Content, Dedupe, EarlyReport, Inbound, InboundState, Link, Message, Note, Original, OutMail,
@@ -142,6 +143,8 @@ pub enum Row {
     Original(Box<Original>),
     /// See [`Kind::Telling`].
     Telling(Telling),
+    /// See [`Kind::OptOut`].
+    OptOut(Box<OptOut>),
 }
 
 /// Reads a payload of any kind.
@@ -166,6 +169,7 @@ pub fn decode(kind: Kind, payload: &[u8]) -> Result<Row, Damage> {
         Kind::Audit => Row::Audit(Box::new(decode_audit(payload)?)),
         Kind::Original => Row::Original(Box::new(decode_original(payload)?)),
         Kind::Telling => Row::Telling(decode_telling(payload)?),
+        Kind::OptOut => Row::OptOut(Box::new(super::optout::decode_opt_out(payload)?)),
     })
 }
 
@@ -207,7 +211,7 @@ impl<'de> Deserialize<'de> for At {
 
 /// An id, as it is shown.
 #[derive(Clone, Copy)]
-struct Id(MessageId);
+pub(super) struct Id(pub MessageId);
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
@@ -271,7 +275,7 @@ pub(super) fn text(text: &str) -> Text<'_> {
     Cow::Borrowed(text)
 }
 
-fn texts(text: &Option<String>) -> Option<Text<'_>> {
+pub(super) fn texts(text: &Option<String>) -> Option<Text<'_>> {
     text.as_deref().map(Cow::Borrowed)
 }
 

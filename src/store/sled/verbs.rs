@@ -421,7 +421,7 @@ pub fn settle_inbound(
     txn: &mut Txn<'_>,
     now: Timestamp,
     outcome: InboundOutcome,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Taken>, StoreError> {
     for id in outcome.ids {
         let key = keys::inbound(id);
         let Some(kept) = fetch(txn, &key, records::decode_inbound)? else {
@@ -439,9 +439,10 @@ pub fn settle_inbound(
         });
     }
     let arrivals = outcome.messages.into_iter().map(|m| Arrival::new(m, now));
-    take(txn, now, arrivals.collect())?;
+    let taken = take(txn, now, arrivals.collect())?;
     let mails = outcome.mails.into_iter().map(|m| Posting::new(m, now));
-    post(txn, mails.collect())
+    post(txn, mails.collect())?;
+    Ok(taken)
 }
 
 /// See `Store::judge_inbound`.
@@ -564,6 +565,8 @@ impl Age {
                 false
             }
             Row::Listing(_) | Row::Whose(_) | Row::Question(_) | Row::KeptMail(_) => false,
+            // Consent does not come back with time.
+            Row::OptOut(_) => false,
         }
     }
 }

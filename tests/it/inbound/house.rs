@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sms_milter::access::{People, Policy, User};
 use sms_milter::gateway::Event;
-use sms_milter::inbound::{Inbound, Line, OnConflict, Settings};
+use sms_milter::inbound::{Inbound, Line, OnConflict, Settings, optout};
 use sms_milter::mail::inject::{self, Fallback, Injector, Target};
 use sms_milter::sms::{Class, Concat, Encoding, MessageId, Number, Party};
 use sms_milter::store::sled::{Settings as StoreSettings, SledStore};
@@ -370,6 +370,12 @@ pub fn settings() -> Settings {
         conflict_text: "Whom do you mean? Start with #name#".to_owned(),
         join_wait: Duration::from_secs(3600),
         concat_window: Duration::ZERO,
+        opt_out: optout::Settings {
+            words: optout::words::Words::new(&["es".to_owned()], &[], &[]),
+            text: Some("no more".to_owned()),
+            start_text: Some("again".to_owned()),
+            ..optout::Settings::default()
+        },
         default: Some("reception@example.com".to_owned()),
         rules: Vec::new(),
         domains: vec![

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{MessageId, Number, Party};
 use sms_milter::store::accounts::{Account, Reset};
 use sms_milter::store::guard::Spending;
+use sms_milter::store::optout::{Change, OptOut, OptOuts};
 use sms_milter::store::phonebook::{
     Arrivals, Arrived, Audit, Entry, KeptMail, Listing, Phonebook, Question, Release,
 };
@@ -67,6 +68,10 @@ pub enum Verb {
     Kept,
     EndWait,
     Audit,
+    OptOuts,
+    OptOut,
+    OptIn,
+    SettleOpt,
 }
 
 /// On which side of the change a fault strikes.
@@ -155,6 +160,42 @@ impl FailingStore {
             None => Ok(result),
             Some(error) => Err(self.strike(error)),
         }
+    }
+}
+
+#[async_trait]
+impl OptOuts for FailingStore {
+    fn is_opted_out(&self, phone: &Number, message: Option<MessageId>) -> bool {
+        self.inner.is_opted_out(phone, message)
+    }
+
+    async fn opt_outs(&self) -> Result<Vec<OptOut>, StoreError> {
+        let fault = self.enter(Verb::OptOuts)?;
+        let all = self.inner.opt_outs().await?;
+        self.leave(fault, all)
+    }
+
+    async fn opt_out(&self, opt_out: OptOut) -> Result<bool, StoreError> {
+        let fault = self.enter(Verb::OptOut)?;
+        let is_new = self.inner.opt_out(opt_out).await?;
+        self.leave(fault, is_new)
+    }
+
+    async fn opt_in(&self, phone: &Number) -> Result<Option<OptOut>, StoreError> {
+        let fault = self.enter(Verb::OptIn)?;
+        let was = self.inner.opt_in(phone).await?;
+        self.leave(fault, was)
+    }
+
+    async fn settle_opt(
+        &self,
+        now: Timestamp,
+        outcome: InboundOutcome,
+        change: Change,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let fault = self.enter(Verb::SettleOpt)?;
+        let taken = self.inner.settle_opt(now, outcome, change).await?;
+        self.leave(fault, taken)
     }
 }
 

@@ -3,5 +3,6 @@
 mod accounts;
 mod failing;
 pub mod make;
+mod optout;
 mod sled;
 mod suite;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sms_milter::store::optout::{By, OptOut, OptOuts};
 use sms_milter::store::phonebook::Phonebook;
 use sms_milter::store::sled::{OpenError, Settings, SledStore, check, export, import};
 use sms_milter::store::{
@@ -94,6 +95,8 @@ async fn filled(dir: &Path) -> Settings {
         store.take(at(3), number).await.expect("a name");
     }
     store.take(at(3), suite::keeping(200)).await.expect("kept");
+    let opted_out = suite::opted_out(7, By::Admin);
+    store.opt_out(opted_out).await.expect("an opt-out");
     settings
 }
 
@@ -104,6 +107,7 @@ type Content = (
     Result<u32, StoreError>,
     Result<Vec<Link>, StoreError>,
     Result<Vec<(Message, usize)>, StoreError>,
+    Result<Vec<OptOut>, StoreError>,
 );
 
 /// All that can be read through the trait.
@@ -115,6 +119,7 @@ async fn content(store: &dyn Store) -> Content {
         store.used("ann@example.com", "2027-01").await,
         store.links(&phone(3), at(-99)).await,
         store.by_reference("modem0", "7").await,
+        store.opt_outs().await,
     )
 }
 

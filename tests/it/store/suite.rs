@@ -15,6 +15,7 @@ use sms_milter::store::{
 
 pub use super::accounts::*;
 use super::make::*;
+pub use super::optout::*;
 
 /// A backend under test: what it is opened from stays while it is closed.
 pub trait Backend: Sized {
@@ -83,6 +84,8 @@ macro_rules! suite {
             accounts_are_listed_and_set_back
             the_phonebook_changes_with_its_audit
             a_mail_waits_for_one_answer
+            phones_opt_out_and_in
+            an_opt_out_is_one_with_its_sms
         }
     };
 }
