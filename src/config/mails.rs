@@ -262,12 +262,13 @@ impl Judge<'_> {
         &mut self,
         root: &At,
         raw: Option<&Vec<raw::Gateway>>,
+        addresses: &address::Settings,
     ) -> HashMap<String, String> {
         let at = root.key("gateways");
         let list = raw.map_or(&[][..], Vec::as_slice).iter().enumerate();
         let default = |(i, raw): (usize, &raw::Gateway)| {
             let address = raw.default.as_deref()?;
-            let address = self.address(&at.index(i).key("default"), address)?;
+            let address = self.mailbox_for_sms(&at.index(i).key("default"), address, addresses)?;
             Some((raw.id.clone()?, address))
         };
         list.filter_map(default).collect()
@@ -483,7 +484,7 @@ impl Mails {
 }
 
 /// What of a gateway the way in needs.
-fn line(common: &Common, defaults: &HashMap<String, String>) -> (String, inbound::Line) {
+pub(super) fn line(common: &Common, defaults: &HashMap<String, String>) -> (String, inbound::Line) {
     let line = inbound::Line {
         number: common.number.clone(),
         from: common.from.clone(),
@@ -493,15 +494,14 @@ fn line(common: &Common, defaults: &HashMap<String, String>) -> (String, inbound
 }
 
 /// The way in, with what it takes from other sections.
-pub(super) fn inbound<'a>(
+pub(super) fn inbound(
     own: Incoming,
-    defaults: &HashMap<String, String>,
     mails: &Mails,
     addresses: &address::Settings,
     people: &Arc<People>,
     directories: &Arc<Directories>,
     speech: &Speech,
-    gateways: impl Iterator<Item = &'a Common>,
+    gateways: impl Iterator<Item = (String, inbound::Line)>,
 ) -> inbound::Settings {
     inbound::Settings {
         email_tags: own.email_tags,
@@ -523,7 +523,7 @@ pub(super) fn inbound<'a>(
             .collect(),
         people: Arc::clone(people),
         directories: Arc::clone(directories),
-        gateways: gateways.map(|common| line(common, defaults)).collect(),
+        gateways: gateways.collect(),
         speech: speech.clone(),
         hostname: mails.letterhead.hostname.clone(),
         admin: mails.admin.clone(),

@@ -319,17 +319,17 @@ impl Judge<'_> {
         let speech = Speech::new(self.words.clone(), &people.access);
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming, &self.words);
-        let common = gateways.iter().map(Gateway::common);
-        let defaults = self.gateway_defaults(&root, raw.gateways.as_ref());
+        let defaults = self.gateway_defaults(&root, raw.gateways.as_ref(), &addresses);
+        let lines = gateways.iter();
+        let lines = lines.map(|gateway| mails::line(gateway.common(), &defaults));
         let inbound = mails::inbound(
             incoming,
-            &defaults,
             &mails,
             &addresses,
             &people.access.users,
             &directories,
             &speech,
-            common,
+            lines,
         );
         let milter = self.milter(&root, raw.milter.as_ref());
         let path = self.store(&root, raw.store.as_deref());

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::{Desk, Refused};
 use crate::sms::{MessageId, Number, Party};
@@ -68,10 +69,12 @@ impl Desk {
             }
             InboundRequest::Release(which) => {
                 let count = self.judge(&which, Judgement::Release).await?;
+                info!(event = "inbound-released", count, of = ?which.sender, all = which.all);
                 Ok(vec![json!({ "released": count })])
             }
             InboundRequest::Drop(which) => {
                 let count = self.judge(&which, Judgement::Drop).await?;
+                info!(event = "inbound-dropped", count, of = ?which.sender, all = which.all);
                 Ok(vec![json!({ "dropped": count })])
             }
         }

@@ -130,6 +130,7 @@ impl Outbound {
         mail: RawMail,
     ) -> AtEnd {
         let now = self.world.now();
+        let mail = Arc::new(mail);
         let taken = recipients.iter().filter_map(|to| to.taken.as_ref().ok());
         let read = Readings::taken(&mail, planner, taken).await;
         let planner = match self

@@ -40,7 +40,7 @@ impl Readings {
 
     /// The same; a big mail elsewhere: a hostile one may take its time and its deep stack.
     pub async fn taken<'a>(
-        mail: &RawMail,
+        mail: &Arc<RawMail>,
         planner: &Arc<Planner>,
         taken: impl IntoIterator<Item = &'a Taken>,
     ) -> Readings {
@@ -48,7 +48,7 @@ impl Readings {
         if mail.size() <= SMALL {
             return Readings::by(mail, &planner.text, templates);
         }
-        let (mail, planner) = (mail.clone(), Arc::clone(planner));
+        let (mail, planner) = (Arc::clone(mail), Arc::clone(planner));
         let read =
             tokio::task::spawn_blocking(move || Readings::by(&mail, &planner.text, templates));
         read.await.unwrap_or_else(|_| Readings {

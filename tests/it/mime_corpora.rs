@@ -59,8 +59,11 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
 /// Where cargo keeps the crate that this program is built of.
 fn mail_parser() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // For this platform only: what the others need cargo may not have here.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let told = Command::new(cargo)
-        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .args(["metadata", "--format-version=1", "--locked"])
+        .args(["--filter-platform", &platform])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
@@ -68,8 +71,7 @@ fn mail_parser() -> PathBuf {
     let packages = told["packages"].as_array().expect("packages");
     let found = packages.iter().find(|one| one["name"] == "mail-parser");
     let manifest = found.expect("mail-parser")["manifest_path"].as_str();
-    let folder = Path::new(manifest.expect("a path")).with_file_name("resources");
-    folder
+    Path::new(manifest.expect("a path")).with_file_name("resources")
 }
 
 /// As the product reads, but nothing is cut or added: that is not of decoding.

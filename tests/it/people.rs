@@ -238,7 +238,7 @@ fn files_that_are_no_tables() {
         "email,shoe size\n",
         "users.csv:1:7: there is no column \"shoe size\"; write email, name, aliases, login, certificates, nickname, \
          mobile, phone_alias, gateway, expires, active, password_hash, send, allow, deny, monthly_limit, credit, \
-         max_segments, confirm, sender_ids, class, language, or remove it",
+         max_segments, confirm, sender_ids, class, language, template, or remove it",
     );
     wrong(
         "email,Phone,Mobile\n",

@@ -199,7 +199,8 @@ const ANSWERING: [&str; 8] = [
 ];
 
 /// What said that it answers by itself before RFC 3834, or does without it. `Precedence: bulk` alone says less:
-/// cron says it, too, so the mail must be an answer beside that, and of no list.
+/// cron says it, too, so the mail must be an answer beside that, and of no list. A mail that says of itself that it
+/// is generated and no answer is believed.
 fn is_automatic_answer(mail: &RawMail) -> bool {
     let says = |name: &str, words: &[&str]| words.contains(&keyword(mail, name).as_str());
     let machine = |name: &&str| {
@@ -221,7 +222,7 @@ fn is_automatic_answer(mail: &RawMail) -> bool {
     {
         return true;
     }
-    if has_list_field(mail) {
+    if has_list_field(mail) || says("Auto-Submitted", &["auto-generated"]) {
         return false;
     }
     let subject = plain(mail, "Subject")

@@ -296,7 +296,7 @@ async fn mails_that_cannot_be_sent() {
     let product = place.start();
     let mut session = Session::open(&milter(&product)).await;
     let no_text = "554 5.6.0 This mail has no text that could be sent as SMS";
-    let sealed = "554 5.6.1 This mail is encrypted or sealed: an SMS needs plain text";
+    let sealed = "554 5.6.1 This mail is encrypted: an SMS needs plain text";
     for (name, value, body, reply) in [
         (
             "Auto-Submitted",

@@ -135,10 +135,8 @@ impl Chosen {
         let from = Party::from_network(&self.sender);
         let fields = [("X-SMS-Waiting", self.field.clone())];
         let sentences = [self.field.clone()];
-        let thread = Thread {
-            references: vec![self.reference.clone(), self.answers.clone()],
-            index: Some(self.index.clone()),
-        };
+        let references = [self.reference.clone(), self.answers.clone()];
+        let thread = Thread::of_mail(&references, None, Some(&self.index));
         compose::sms(&Sms {
             id: MessageId::from_bytes([7; 16]),
             hostname: "mail.example.com",
@@ -172,7 +170,9 @@ fn names(mail: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     for line in head.split_inclusive(|&octet| octet == b'\n') {
         let line = line.strip_suffix(b"\r\n").expect("CRLF");
-        assert!(line.len() <= 998 && line.iter().all(|b| (0x20..0x7f).contains(b) || *b == b'\t'));
+        let fits = |b: &u8| (0x20..0x7f).contains(b) || *b == b'\t';
+        let shown = String::from_utf8_lossy(line);
+        assert!(line.len() <= 998 && line.iter().all(fits), "{shown:?}");
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             assert!(
                 !line.trim_ascii().is_empty(),

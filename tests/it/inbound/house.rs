@@ -374,7 +374,6 @@ pub fn settings() -> Settings {
             words: optout::words::Words::new(&["es".to_owned()], &[], &[]),
             text: Some("no more".to_owned()),
             start_text: Some("again".to_owned()),
-            ..optout::Settings::default()
         },
         default: Some("reception@example.com".to_owned()),
         rules: Vec::new(),
