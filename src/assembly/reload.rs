@@ -167,6 +167,7 @@ impl Reloader {
             ..new.inbound
         };
         self.told.set(told);
+        self.injector.words.set(new.speech.house().clone());
         self.outbound.writer.speech.set(new.speech);
         self.accounts.set(new.accounts);
         self.injector.default.set(inbound.default.clone());

@@ -95,7 +95,7 @@ pub enum Command {
 /// Output for programs.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Json {
-    /// Print JSON, one object a line
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -24,7 +24,18 @@ const LIVE: &[(&str, &[&str])] = &[
     ("phonebook", &[]),
     ("outgoing", &[]),
     ("incoming", &["join_wait"]),
-    ("mail", &["inject", "envelope_from", "from", "admin"]),
+    (
+        "mail",
+        &[
+            "inject",
+            "inject_user",
+            "inject_password",
+            "inject_ca",
+            "envelope_from",
+            "from",
+            "admin",
+        ],
+    ),
 ];
 
 /// By key, what its value is.

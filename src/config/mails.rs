@@ -58,7 +58,7 @@ impl Judge<'_> {
         let (domain, _) = domains_of(addresses);
         let own = ("SMS".to_owned(), format!("{}@{domain}", addresses.account));
         let admin = match &raw.admin {
-            Some(admin) => self.address(&at.key("admin"), admin),
+            Some(admin) => self.mailbox_for_sms(&at.key("admin"), admin, addresses),
             None => None,
         };
         Mails {
@@ -104,7 +104,7 @@ impl Judge<'_> {
             Ok(files) => files,
             Err(error) => {
                 let text = format!(
-                    "cannot read {}: {error}; write a directory with files as de.ftl",
+                    "cannot read {}: {error}; write a directory with files as de.ftl, in UTF-8",
                     dir.display()
                 );
                 return self.errors.add(at, text);
@@ -274,7 +274,7 @@ impl Judge<'_> {
         list.filter_map(default).collect()
     }
 
-    /// An SMS whose mail is for an SMS address would be refused there, and go in a circle if it were not.
+    /// A mail of ours for an SMS address would be refused there, and go in a circle if it were not.
     fn mailbox_for_sms(
         &mut self,
         at: &At,
@@ -283,13 +283,10 @@ impl Judge<'_> {
     ) -> Option<String> {
         let found = self.address(at, text)?;
         let domain = found.rsplit_once('@').map_or("", |(_, domain)| domain);
-        if addresses
-            .domains
-            .iter()
-            .any(|own| own.sms.eq_ignore_ascii_case(domain))
-        {
-            let write =
-                "is an SMS address, and what came as SMS is not sent on as SMS; write a mailbox";
+        let mut own = addresses.domains.iter();
+        let is_ours = addresses.read(&format!("<{found}>"), false) != address::Recipient::NotOurs;
+        if is_ours || own.any(|own| own.sms.eq_ignore_ascii_case(domain)) {
+            let write = "is an SMS address, and what we write is not sent as SMS; write a mailbox";
             self.wrong(at, text, write);
         }
         Some(found)
@@ -401,6 +398,7 @@ impl Judge<'_> {
         };
         let stop = self.opt_words(&at.key("words"), raw.words.as_ref());
         let start = self.opt_words(&at.key("start_words"), raw.start_words.as_ref());
+        self.one_wish_each(at, &languages, &stop, &start);
         let house = self.words.clone();
         let mut text = |key: &str, own: &Option<String>, said: String| match own.as_deref() {
             None => Some(said),
@@ -426,6 +424,25 @@ impl Judge<'_> {
                 Some(false) => optout::words::Words::default(),
                 None | Some(true) => optout::words::Words::new(&languages, &stop, &start),
             },
+        }
+    }
+
+    /// A word that is to end and to begin would only ever end: a phone would not get out again.
+    fn one_wish_each(&mut self, at: &At, languages: &[String], stop: &[String], start: &[String]) {
+        let known = |stop, start| optout::words::Words::new(languages, stop, start);
+        let begin = known(&[], start);
+        for (i, word) in stop.iter().enumerate() {
+            if matches!(begin.find(word), Some((optout::Wish::Start, _))) {
+                let write = "begins SMS again; write another word";
+                self.wrong(&at.key("words").index(i), word, write);
+            }
+        }
+        let end = known(stop, &[]);
+        for (i, word) in start.iter().enumerate() {
+            if matches!(end.find(word), Some((optout::Wish::Stop, _))) {
+                let write = "ends SMS; write another word";
+                self.wrong(&at.key("start_words").index(i), word, write);
+            }
         }
     }
 

@@ -39,8 +39,14 @@ pub trait Outside {
                 return Err(io::Error::other(error));
             }
             let text = read(&path, MAX_TEXT).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                let why = match error.kind() {
+                    io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+                    _ => error.to_string(),
+                };
+                io::Error::new(error.kind(), format!("{}: {why}", path.display()))
             })?;
+            // Windows begins a text file with it.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
             files.push((path, text));
         }
         files.sort();

@@ -104,7 +104,7 @@ impl Inbound {
         loop {
             let (now, settings) = (self.world.now(), self.settings());
             let mut full = false;
-            if work.len() < MAX_AGAIN {
+            if work.len() + desk.again.len() < MAX_AGAIN {
                 let leased = self.store.lease_inbound(now, BATCH).await;
                 let leased = leased.inspect_err(|_| desk.again.append(&mut work))?;
                 full = leased.len() == BATCH;

@@ -137,7 +137,12 @@ impl Desk {
         };
         let is_part = piece.concat.is_some_and(|concat| concat.parts > 1);
         if !is_part {
-            let texts = self.chains.insert(now, settings.concat_window, piece);
+            // STOP is nothing but the word, whatever it follows: it ends what is open and goes by itself.
+            let window = match settings.opt_out.words.find(&piece.text) {
+                Some(_) => std::time::Duration::ZERO,
+                None => settings.concat_window,
+            };
+            let texts = self.chains.insert(now, window, piece);
             return work.extend(texts.into_iter().map(Work::Text));
         }
         match self.join.insert(now, piece) {

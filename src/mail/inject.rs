@@ -156,6 +156,8 @@ pub struct Injector {
     settings: Settings,
     /// Who gets what nobody else may, at first [`Fallback::default`]; a reload exchanges it.
     pub default: Live<Option<String>>,
+    /// What notes to the admin say, at first [`Fallback::words`]; a reload exchanges it.
+    pub words: Live<Words>,
     programs: Arc<dyn Post>,
     store: Arc<dyn Store>,
     world: World,
@@ -189,6 +191,7 @@ impl Injector {
     ) -> Arc<Self> {
         Arc::new(Self {
             default: Live::new(settings.fallback.default.clone()),
+            words: Live::new(settings.fallback.words.clone()),
             settings,
             programs,
             store,
@@ -325,10 +328,8 @@ impl Injector {
 
     /// The mail that goes in place of one that was refused for good.
     fn instead(&self, mail: &OutMail, error: &str, is_report: bool) -> Option<OutMail> {
-        let Fallback {
-            admin, from, words, ..
-        } = &self.settings.fallback;
-        let default = self.default.get();
+        let Fallback { admin, from, .. } = &self.settings.fallback;
+        let (default, words) = (self.default.get(), self.words.get());
         let is_for = |address: &String| address.eq_ignore_ascii_case(&mail.recipient);
         if mail.last_resort || is_for(admin) {
             return None;

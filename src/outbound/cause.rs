@@ -82,7 +82,9 @@ impl Cause {
             Cause::Expired => state == State::Expired,
             Cause::Unknown => state == State::Unknown,
             Cause::Late => !state.is_final(),
-            Cause::Confirmed | Cause::Overdue => state == State::Sent,
+            // A receipt that nobody asked for makes it no less true.
+            Cause::Confirmed => matches!(state, State::Sent | State::Delivered),
+            Cause::Overdue => state == State::Sent,
             Cause::Delivered => state == State::Delivered,
         }
     }

@@ -9,16 +9,16 @@
 //!
 //! It counts only what people do not do, so that no quick chat and no alarm is stopped:
 //!
-//! * the same text within [`AT_ONCE`] of the SMS: nobody reads, writes and sends as fast, twice in a row;
-//! * a sentence of [`SENTENCE`] letters or more, within [`SOON`], in a mail that answers ours;
-//! * any text within [`LATER`], in a mail that answers ours, when the phone repeats itself too.
+//! * the same text within `AT_ONCE` of the SMS: nobody reads, writes and sends as fast, twice in a row;
+//! * a sentence of `SENTENCE` letters or more, within `SOON`, in a mail that answers ours;
+//! * any text within `LATER`, in a mail that answers ours, when the phone repeats itself too.
 //!
 //! Any other mail of the account to the phone begins anew, and so does a second one without an SMS in between;
 //! what is urgent (`class: alarm`) is not counted at all. Dates and times of day make no difference to a text,
 //! nor do figures in a sentence.
 //!
 //! In memory: after a restart a circle gets [`MOST`] SMS more, which costs less than a write for each SMS. That
-//! the admin was told is kept ([`super::alarm`]). At most [`MAX_PAIRS`] pairs and as many phones are known; of more
+//! the admin was told is kept ([`super::alarm`]). At most `MAX_PAIRS` pairs and as many phones are known; of more
 //! the oldest are forgotten.
 
 use std::collections::HashMap;

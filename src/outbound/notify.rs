@@ -301,7 +301,7 @@ pub fn refused(
     };
     let id = value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned());
     let first = || fates.first().map(|fate| fate.recipient.clone());
-    let about = value("Subject").filter(|subject| !subject.is_empty());
+    let about = value("Subject").filter(|subject| !subject.is_empty() && !of.private);
     let about = about.or_else(first).unwrap_or_default();
     let subject = words.say("report-refused.subject", &[("about", about.into())]);
     let report = writer.post(world, to, |blank| {
@@ -336,7 +336,10 @@ pub fn cut(writer: &Writer, world: &World, messages: &[&Message]) -> Option<OutM
         ("about", subject_of(&messages).into()),
     ];
     let said = words.say("report-cut", &args);
-    let text = format!("{said}\n\n{}\n", wishes::shown(message));
+    let text = match message.private {
+        true => said + "\n",
+        false => format!("{said}\n\n{}\n", wishes::shown(message)),
+    };
     let subject = words.say("report-cut.subject", &args);
     let mail = writer.post(world, to, |blank| {
         writer.letterhead.write(&Report {
@@ -522,12 +525,12 @@ fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
     }
 }
 
-/// What was sent stands below, once, when it is the same for all.
+/// What was sent stands below, once, when it is the same for all; nothing of what is private.
 fn letter(words: &Words, messages: &[&Message], cause: Cause) -> String {
     let heads = messages.iter().map(|m| head(words, m, cause));
     let heads: Vec<_> = heads.collect();
     let mut texts: Vec<String> = Vec::new();
-    for message in messages {
+    for message in messages.iter().filter(|message| !message.private) {
         let text = wishes::shown(message);
         if !texts.contains(&text) {
             texts.push(text);
@@ -589,9 +592,10 @@ fn progress(words: &Words, message: &Message) -> String {
     format!("\n{said}")
 }
 
-/// What the sender knows messages of one mail by.
+/// What the sender knows messages of one mail by; a private one by its numbers.
 fn subject_of(messages: &[&Message]) -> String {
-    let subject = messages.first().map(|m| m.origin.subject.trim());
+    let open = messages.first().filter(|message| !message.private);
+    let subject = open.map(|m| m.origin.subject.trim());
     match subject {
         None | Some("") => numbers(messages),
         Some(subject) => subject.to_owned(),
@@ -614,8 +618,9 @@ fn delivered(message: &Message) -> Timestamp {
 /// What stands for the original mail: the header fields we kept.
 fn original(message: &Message) -> Vec<u8> {
     let mut header = String::new();
-    if message.origin.subject.is_ascii() && !message.origin.subject.contains(char::is_control) {
-        header += &format!("Subject: {}\r\n", message.origin.subject);
+    let subject = &message.origin.subject;
+    if !message.private && subject.is_ascii() && !subject.contains(char::is_control) {
+        header += &format!("Subject: {subject}\r\n");
     }
     if let Some(id) = message
         .origin

@@ -11,7 +11,7 @@
 //! * `RET=FULL`: the whole header and the body, up to [`LARGEST`] octets (as Postfix's `bounce_size_limit`);
 //!   beyond that the header.
 //!
-//! Never kept: fields that may hold a password of an address, the body of a mail that is private
+//! Never kept: fields that may hold a password of an address, body and subject of a mail that is private
 //! (`Sensitivity`), anything of a mail about which nobody is told.
 
 use super::cause::Cause;
@@ -55,7 +55,9 @@ pub fn kept(mail: &RawMail, ret: Option<Return>, private: bool) -> (Vec<u8>, boo
         let is_telling = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
         // ": ", CRLF, and what folding may add.
         let octets = name.len() + value.len() + value.len() / 64 + 8;
-        let stays = octets <= left && (ret.is_some() || TELLING.iter().any(is_telling));
+        let hidden = private && name.eq_ignore_ascii_case(b"Subject");
+        let is_wanted = ret.is_some() || TELLING.iter().any(is_telling);
+        let stays = octets <= left && is_wanted && !hidden;
         left -= if stays { octets } else { 0 };
         stays
     });
@@ -126,12 +128,12 @@ mod tests {
         };
         check(300, None, false, 2, true);
         check(6_000, None, false, 2, false);
-        check(300, None, true, 2, false);
+        check(300, None, true, 1, false);
         check(300, Some(Return::Headers), false, 3, false);
         check(300, Some(Return::Full), false, 3, true);
         check(48_000, Some(Return::Full), false, 3, true);
         check(51_000, Some(Return::Full), false, 3, false);
-        check(300, Some(Return::Full), true, 3, false);
+        check(300, Some(Return::Full), true, 2, false);
     }
 
     #[test]

@@ -89,10 +89,9 @@ impl Readings {
         own.map_or(&self.general, |(_, reading)| reading)
     }
 
-    /// Its sender calls it private; of one that nobody could read nobody knows.
+    /// Its sender calls it private; of a header that nobody could read nobody knows.
     pub fn is_private(&self) -> bool {
-        let is_text = self.head.is_none();
-        !is_text || self.head().is_none_or(|head| head.private)
+        self.head().is_none_or(|head| head.private)
     }
 
     /// What its header says, if that can be read: the text in it is anybody's.

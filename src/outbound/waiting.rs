@@ -260,7 +260,11 @@ impl Outbound {
         let Some(to) = &kept.origin.report_to else {
             return Vec::new();
         };
-        let mut mail = RawMail::default();
+        let mut mail = RawMail {
+            // There is no body any more.
+            truncated: true,
+            ..RawMail::default()
+        };
         let mut field = |name: &str, value: &str| {
             if !value.is_empty() && !value.contains(char::is_control) {
                 mail.headers.push((name.into(), value.into()));
@@ -278,8 +282,7 @@ impl Outbound {
         let of = OfThis {
             mail: &mail,
             dsn: &kept.origin.dsn.mail,
-            // There is no body any more.
-            private: true,
+            private: kept.private,
             arrived: kept.kept,
         };
         let report = notify::refused(&self.writer, &self.world, to, of, &failed);

@@ -202,7 +202,11 @@ async fn a_private_text_is_shown_to_nobody() {
         .enumerate()
     {
         let phone = format!("+1555114000{n}");
-        let header = [("Sensitivity", *value), ("Subject", "xyzzy subject")];
+        let header = [
+            ("Sensitivity", *value),
+            ("Subject", "xyzzy subject"),
+            ("Disposition-Notification-To", "bob@example.com"),
+        ];
         let text = format!("xyzzy text {n}");
         let sent = send(
             &product,
@@ -219,6 +223,13 @@ async fn a_private_text_is_shown_to_nobody() {
         let id = it["id"].as_str().expect("id");
         let words = product.command(&["queue", "show", id]);
         assert!(!String::from_utf8_lossy(&words.stdout).contains("xyzzy "));
+    }
+    for mail in sink.wait_for(3).await {
+        let raw = String::from_utf8_lossy(&mail.data);
+        assert!(
+            !raw.contains("xyzzy ") && !mail.text().contains("xyzzy "),
+            "{raw}"
+        );
     }
     let other = "+15551140009";
     send(

@@ -23,8 +23,20 @@ pub fn moment(value: &str) -> Option<Timestamp> {
     }
     let plain = RFC_5322.parse_timestamp(value).ok();
     plain
+        .filter(|_| is_zone_known(value))
         .or_else(|| value.parse().ok())
         .or_else(|| compact(value))
+}
+
+/// RFC 5322 §4.3 has an unknown zone mean -0000: hours off for who wrote `CET`.
+fn is_zone_known(value: &str) -> bool {
+    let bare = value.split('(').next().unwrap_or(value).trim_end();
+    let zone = bare.rsplit(' ').next().unwrap_or_default();
+    let known = [
+        "UT", "UTC", "GMT", "Z", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT",
+    ];
+    !zone.starts_with(|c: char| c.is_ascii_alphabetic())
+        || known.iter().any(|name| name.eq_ignore_ascii_case(zone))
 }
 
 /// `260105100000Z`, `20260105100000Z`; the seconds may be left out.
@@ -77,6 +89,9 @@ mod tests {
             ("260105100000Z", "2026-01-05T10:00:00Z"),
             ("2601051000Z", "2026-01-05T10:00:00Z"),
             ("20260105100000Z", "2026-01-05T10:00:00Z"),
+            ("Mon, 5 Jan 2026 10:00:00 UTC", "2026-01-05T10:00:00Z"),
+            ("Mon, 5 Jan 2026 10:00:00 CET", ""),
+            ("Mon, 5 Jan 2026 10:00:00 A", ""),
             ("", ""),
             ("0", ""),
             ("-1", ""),

@@ -1,16 +1,32 @@
 //! STOP and START on the way in, between a gateway that is the test and an MTA that records.
 
 use jiff::SignedDuration;
+use sms_milter::inbound::Settings;
 use sms_milter::sms::{Marks, Party};
 use sms_milter::store::optout::{By, OptOuts};
 use sms_milter::store::{Content, Filter, InboundState, Message, Received, Store};
 
-use super::house::{HOUR, House, OURS, PHONE, number, part};
+use super::house::{HOUR, House, OURS, PHONE, number, part, settings};
 
 /// The SMS that were sent back with that text.
 async fn told(house: &House, text: &str) -> Vec<Message> {
     let all = house.store().list(Filter::default()).await.expect("list");
     all.into_iter().filter(|m| m.text == text).collect()
+}
+
+#[tokio::test]
+async fn stop_is_none_of_what_came_before() {
+    let mut house = House::with(Settings {
+        concat_window: std::time::Duration::from_secs(600),
+        ..settings()
+    })
+    .await;
+    house.sms(&"x".repeat(160)).await;
+    house.sms("STOP").await;
+    house.wait_for_states(&[InboundState::Done; 2]).await;
+    let list = house.store().opt_outs().await.expect("list");
+    assert_eq!(list.len(), 1, "{list:?}");
+    assert_eq!(house.sink.wait_for(1).await[0].text(), "x".repeat(160));
 }
 
 #[tokio::test]
