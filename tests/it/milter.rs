@@ -9,7 +9,7 @@ use indymilter_test::{Actions, MacroStage, ProtoOpts, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::sim::door::Door;
-use crate::sim::milter_client::{CHUNK, Mail, Place, Session, client, raw, said};
+use crate::sim::milter_client::{CHUNK, Mail, Place, Session, Watched, client, raw, said};
 
 const SMS: &str = "<+15551234567@sms.example.com>";
 const OTHER: &str = "<carol@example.net>";
@@ -410,8 +410,8 @@ async fn a_repeat_is_taken_and_not_sent_twice() {
 async fn an_orderly_end_lets_the_same_text_be_sent_again() {
     let product = Door::start().await;
     let mail = |text: &str| Mail::new(&[SMS], text).without("Message-ID");
-    let taken = async |text: &str| {
-        let mut session = Session::open(&product.milter).await;
+    let taken_at = async |place: &Place, text: &str| {
+        let mut session = Session::open(place).await;
         let outcome = session.try_mail(&mail(text)).await.expect("a mail");
         assert_eq!(
             (outcome.answer.as_str(), outcome.deleted.len()),
@@ -420,10 +420,13 @@ async fn an_orderly_end_lets_the_same_text_be_sent_again() {
         );
         session
     };
+    let taken = async |text: &str| taken_at(&product.milter, text).await;
     taken("cut").await.cut();
     taken("cut").await.cut();
 
-    taken("quit").await.quit().await;
+    let watched = Watched::new(&product.milter).await;
+    taken_at(&watched.place, "quit").await.quit().await;
+    watched.hung_up().await;
     taken("quit").await.quit().await;
 
     // ABORT releases at once, while the session stays.

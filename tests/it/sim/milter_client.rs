@@ -11,8 +11,9 @@ use indymilter_test::{
     Actions, EomAction, MacroStage, ProtoOpts, SocketInfo, Status, TestConnection,
     TestConnectionBuilder, TestResult,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 
 /// Octets in one command of a body (MILTER_CHUNK_SIZE).
 pub const CHUNK: usize = 65_535;
@@ -33,6 +34,35 @@ impl Place {
             ("inet", address) => Self::Inet(address.parse().expect("an address")),
             (_, path) => Self::Unix(path.into()),
         }
+    }
+}
+
+/// A way to a milter for one connection, that tells when the milter has hung up: QUIT has no answer.
+pub struct Watched {
+    /// Connect here.
+    pub place: Place,
+    carried: JoinHandle<()>,
+}
+
+impl Watched {
+    /// To a milter on TCP.
+    pub async fn new(milter: &Place) -> Self {
+        let Place::Inet(milter) = *milter else {
+            panic!("on TCP only");
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let place = Place::Inet(listener.local_addr().expect("an address"));
+        let carried = tokio::spawn(async move {
+            let (mut near, _) = listener.accept().await.expect("the session");
+            let mut far = TcpStream::connect(milter).await.expect("connected");
+            let _ = copy_bidirectional(&mut near, &mut far).await;
+        });
+        Self { place, carried }
+    }
+
+    /// Once the milter has read what there was to read.
+    pub async fn hung_up(self) {
+        self.carried.await.expect("carried");
     }
 }
 
