@@ -29,9 +29,8 @@ fuzz_target!(|octets: &[u8]| {
         assert!(books.waiting.insert(id));
         match join.insert(now, piece) {
             Joined::Waits => {}
-            Joined::Evicted(wholes) => wholes.iter().for_each(|whole| books.out(whole)),
             Joined::Duplicate => assert!(books.waiting.remove(&id)),
-            Joined::Done(whole) => books.out(&whole),
+            Joined::Out(wholes) => wholes.iter().for_each(|whole| books.out(whole)),
         }
         if choice & 0x10 != 0 {
             join.expired(now).iter().for_each(|whole| books.out(whole));
