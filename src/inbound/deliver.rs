@@ -156,6 +156,7 @@ impl Inbound {
                 failed = Err(reason);
             }
         }
+        desk.end_pass();
         let forgotten = self.forget_repeated(desk, repeated).await;
         let quarantined = self.quarantine(desk, flood).await;
         failed.and(forgotten).and(quarantined)
@@ -175,6 +176,8 @@ impl Inbound {
                     Err(reason) => Err((Work::Text(whole), reason)),
                 }
             }
+            // The answer came with the end of its time, and took it along.
+            Work::Unanswered(whole) if desk.is_answered(whole.id) => Ok(()),
             Work::Unanswered(whole) => match self.deliver(desk, now, &whole, true).await {
                 Ok(_) => Ok(()),
                 Err(reason) => Err((Work::Unanswered(whole), reason)),
@@ -295,6 +298,7 @@ impl Inbound {
             let done = |id| whole.id == id || plan.with.iter().any(|with| with.id == id);
             desk.forget_asked(phone, done);
         }
+        desk.answer(&plan.with);
         if plan.asks {
             desk.remember_asked(whole.clone());
         } else if have < of && whole.follows.is_none() {

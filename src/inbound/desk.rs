@@ -4,7 +4,7 @@
 //! All of it is in the store too, or can be done without: after a restart the leases are gone and the
 //! rows come again.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -63,6 +63,8 @@ pub(super) struct Desk {
     pub(super) again: Vec<Work>,
     /// What the phones were asked about.
     asked: HashMap<Number, Vec<Whole>>,
+    /// Of those, what was answered in this pass: its time may be over in the same one.
+    answered: HashSet<MessageId>,
     /// Who got the beginning of a text of which a part is late.
     pub(super) followed: HashMap<MessageId, Vec<Recipient>>,
     followed_order: VecDeque<MessageId>,
@@ -80,6 +82,7 @@ impl Desk {
             flood: Flood::default(),
             again: Vec::new(),
             asked: HashMap::new(),
+            answered: HashSet::new(),
             followed: HashMap::new(),
             followed_order: VecDeque::new(),
             recalled: HashMap::new(),
@@ -214,6 +217,24 @@ impl Desk {
                 self.asked.remove(phone);
             }
         }
+    }
+
+    /// The phone said whose these are, and they went there: they are not unanswered as well.
+    pub(super) fn answer(&mut self, texts: &[Whole]) {
+        self.answered.extend(texts.iter().map(|whole| whole.id));
+        let answered = &self.answered;
+        self.again.retain(
+            |work| !matches!(work, Work::Unanswered(whole) if answered.contains(&whole.id)),
+        );
+    }
+
+    pub(super) fn is_answered(&self, text: MessageId) -> bool {
+        self.answered.contains(&text)
+    }
+
+    /// All of a pass is done: what is leased from now on is not answered.
+    pub(super) fn end_pass(&mut self) {
+        self.answered.clear();
     }
 
     pub(super) fn remember_followed(&mut self, first: MessageId, recipients: Vec<Recipient>) {

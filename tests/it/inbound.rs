@@ -191,6 +191,37 @@ async fn who_is_meant_is_asked_once_and_the_answer_frees_what_waits() {
 }
 
 #[tokio::test]
+async fn an_answer_at_the_end_of_its_time_is_the_answer_and_nobody_else_gets_it() {
+    let mut house = House::new().await;
+    house
+        .wrote("ann@example.com", "m1@example.com", "Lunch?")
+        .await;
+    house
+        .wrote("bob@example.org", "m2@example.com", "Dinner?")
+        .await;
+    house.sms("yes").await;
+    house.wait_for_states(&[InboundState::Asked]).await;
+    // Both are found in one look: the answer, and that there was none in time.
+    house.close().await;
+    house.clock.advance(HOUR);
+    let answer = house.received(Party::Number(number(PHONE)), "#bob# with wine", None);
+    house.open_with(answer).await;
+    house.wait_for_states(&[InboundState::Done; 2]).await;
+    house.sms("ann, one more").await;
+    house.wait_for_states(&[InboundState::Done; 3]).await;
+    let mails = house.sink.wait_for(3).await;
+    house.wait_for_mail(0, 0).await;
+    let bob = "bob@example.org";
+    let expected = [
+        ("ann@example.com", "one more"),
+        (bob, "with wine"),
+        (bob, "yes"),
+    ];
+    assert_eq!(shown(&mails), pairs(&expected));
+    assert_eq!(house.sink.mails().len(), 3);
+}
+
+#[tokio::test]
 async fn no_answer_and_the_default_recipient_gets_it() {
     let mut house = House::new().await;
     house

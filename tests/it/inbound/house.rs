@@ -93,6 +93,20 @@ impl House {
         }
     }
 
+    /// The same with an SMS in the store that nobody has looked at yet.
+    pub async fn open_with(&mut self, received: Received) {
+        let store = StoreSettings {
+            path: self.dir.path().join("store"),
+            largest: 1 << 20,
+            reserve: Some(0),
+        };
+        let store = SledStore::open(&store).expect("the store opens");
+        let kept = store.keep_inbound(self.now(), self.world.message_id(), received);
+        assert_eq!(kept.await.expect("room"), Kept::New);
+        assert!(Arc::into_inner(store).is_some(), "nobody holds the store");
+        self.open();
+    }
+
     pub fn open(&mut self) {
         let path = self.dir.path().join("store");
         let store = StoreSettings {
