@@ -15,6 +15,7 @@ mod headers;
 mod house;
 mod optout;
 mod parts;
+mod postfix;
 
 fn shown(mails: &[Mail]) -> Vec<(String, String)> {
     let mut shown: Vec<_> = mails

@@ -25,7 +25,7 @@ const BATCH: usize = 1000;
 
 /// What may end a line, begin a field or turn a display around: all controls, all line ends and combinations of them
 /// with a field behind, encoded ones, and characters that lossy conversions make such of.
-fn evil() -> Vec<String> {
+pub(super) fn evil() -> Vec<String> {
     let controls = (0..0x20u8).chain(0x7f..=0x9f).map(char::from);
     let more = "\u{2028}\u{2029}\u{061c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
                 \u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{fffd}\u{ad}\u{200b}\u{e0001}\u{560d}\u{560a}\u{10d}\u{10a}\u{ff0d}";
@@ -76,7 +76,7 @@ fn evil() -> Vec<String> {
 }
 
 /// `text` with `what` at a place of it.
-fn with(random: &mut StdRng, text: &str, what: &str) -> String {
+pub(super) fn with(random: &mut StdRng, text: &str, what: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let place = random.random_range(0..=chars.len());
     let (before, behind) = chars.split_at(place);
@@ -164,7 +164,7 @@ impl Chosen {
 
 /// The names of the header fields, octet by octet: what stands before the first empty line, by lines that end CRLF, no
 /// bare CR or LF among them, nothing but ASCII without controls.
-fn names(mail: &[u8]) -> Vec<String> {
+pub(super) fn names(mail: &[u8]) -> Vec<String> {
     let end = mail.windows(4).position(|octets| octets == b"\r\n\r\n");
     let head = &mail[..end.expect("an empty line") + 2];
     let mut names = Vec::new();
