@@ -120,7 +120,6 @@ impl Bench {
     }
 
     fn at(place: Place, change: impl FnOnce(&mut Hand), other: Option<Change>) -> Self {
-        let settings = sms_milter::config::load(&place.config()).expect("a configuration");
         let store = Settings {
             path: place.path().join("bench"),
             largest: 1 << 20,
@@ -136,22 +135,7 @@ impl Bench {
                 store => break store.expect("a store"),
             }
         };
-        let writer = notify::Writer {
-            letterhead: settings.letterhead.clone(),
-            envelope_from: String::new(),
-            admin: "postmaster@example.com".into(),
-            programs: Default::default(),
-            speech: Default::default(),
-        };
-        let outbound = Outbound::new(
-            settings.planner(),
-            settings.queue.clone(),
-            store.clone(),
-            World::real(),
-            writer,
-            Arc::new(Notify::new()),
-            Arc::new(Notify::new()),
-        );
+        let outbound = outbound(&place, store.clone());
         let (submitted, to_test) = mpsc::channel(16);
         let hand = |id: &str| Hand {
             common: Common {
@@ -198,6 +182,11 @@ impl Bench {
             stop,
             place,
         }
+    }
+
+    /// Another who tells senders, with a store of the test's around this one.
+    pub fn teller(&self, store: Arc<dyn Store>) -> Arc<Outbound> {
+        outbound(&self.place, store)
     }
 
     /// Another process on the same store. What is with the gateway stays unanswered.
@@ -284,6 +273,26 @@ impl Bench {
     pub async fn end_of(&self, message: &Message) -> Message {
         self.until(message, |found| found.state.is_final()).await
     }
+}
+
+fn outbound(place: &Place, store: Arc<dyn Store>) -> Arc<Outbound> {
+    let settings = sms_milter::config::load(&place.config()).expect("a configuration");
+    let writer = notify::Writer {
+        letterhead: settings.letterhead.clone(),
+        envelope_from: String::new(),
+        admin: "postmaster@example.com".into(),
+        programs: Default::default(),
+        speech: Default::default(),
+    };
+    Outbound::new(
+        settings.planner(),
+        settings.queue.clone(),
+        store,
+        World::real(),
+        writer,
+        Arc::new(Notify::new()),
+        Arc::new(Notify::new()),
+    )
 }
 
 pub fn report(reference: &str, receipt: Receipt) -> Report {

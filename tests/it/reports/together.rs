@@ -5,10 +5,11 @@ use jiff::SignedDuration;
 use sms_milter::gateway::{Outcome, Refusal};
 use sms_milter::outbound::tell::Gather;
 use sms_milter::sms::Receipt;
-use sms_milter::store::{Message, OfMail, Original, State, Store};
+use sms_milter::store::{Message, OfMail, Original, State, Store, StoreError};
 use sms_milter::world::World;
 
 use crate::dispatch::{Bench, accepted, short};
+use crate::sim::failing_store::{FailingStore, Fault, Verb, When};
 use crate::store::make;
 
 /// Nothing waits for more, or everything for long.
@@ -111,6 +112,41 @@ async fn a_restart_neither_forgets_nor_repeats() {
     let bench = bench.restart(|_| {}).await;
     bench.outbound.tell_due(&AT_ONCE).await.expect("told");
     assert_eq!(bench.mails().await.len(), 1);
+}
+
+/// A full disk, or the end of the process, before or after any step: it is told, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_whatever_step_the_store_fails_it_is_told_once() {
+    let dead = || StoreError::Dead("killed".to_owned());
+    for verb in [Verb::Tellings, Verb::Find, Verb::Original, Verb::Tell] {
+        for when in [When::Before, When::After] {
+            for error in [StoreError::Full, dead()] {
+                let mut bench = Bench::start();
+                let messages: Vec<_> = (1..=3).map(|n| of_one_mail(n, 3)).collect();
+                refuse(&mut bench, &messages, 0..2).await;
+                let fault = Fault {
+                    verb,
+                    call: 1,
+                    when,
+                    error: error.clone(),
+                };
+                let store = FailingStore::new(bench.store.clone(), vec![fault.clone()]);
+                let failed = bench.teller(store.clone()).tell_due(&AT_ONCE).await;
+                assert_eq!(failed, Err(error), "{fault:?}");
+                assert_eq!(store.calls(verb), 1);
+                let already = usize::from(verb == Verb::Tell && when == When::After);
+                assert_eq!(bench.mails().await.len(), already, "{fault:?}");
+                bench.outbound.tell_due(&AT_ONCE).await.expect("told");
+                assert_eq!(
+                    (told(&bench, 2).await, bench.mails().await.len()),
+                    (1, 1),
+                    "{fault:?}"
+                );
+                let next = bench.store.next_telling(AT_ONCE.quiet, AT_ONCE.longest);
+                assert_eq!(next, None, "{fault:?}");
+            }
+        }
+    }
 }
 
 /// What is not true any more is not told.
