@@ -2,6 +2,7 @@
 //! does what it is told. The clock is the test's.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use sms_milter::store::sled::{Settings as StoreSettings, SledStore};
 use sms_milter::store::{OutMail, Store};
 use sms_milter::web::post::Programs;
 use sms_milter::world::{Clock, World};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -294,6 +296,49 @@ async fn nothing_is_said_to_one_who_cannot_prove_who_he_is() {
     mta.mail("bob", |mail| mail.contains("for bob"));
     office.wait_for(0, 0).await;
     assert_eq!(mta.mails("bob").len(), 1);
+}
+
+/// Somebody between us and the MTA answers what we are to say through TLS only: it would be heard as if the MTA
+/// had said it there. And of many mails only those that were under way try it: the rest wait for the MTA to come to
+/// its senses.
+#[tokio::test]
+async fn what_is_said_before_tls_has_begun_is_not_heard() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut client = BufReader::new(stream);
+            let mut said = client.write_all(b"220 mta.example.com\r\n").await;
+            let mut line = String::new();
+            while said.is_ok() && client.read_line(&mut line).await.is_ok_and(|n| n > 0) {
+                let answer = match line.split_whitespace().next() {
+                    Some("EHLO") => "250-mta.example.com\r\n250 STARTTLS\r\n",
+                    Some("STARTTLS") => "220 go ahead\r\n250-mta.example.com\r\n250 8BITMIME\r\n",
+                    _ => "502 5.5.2 no\r\n",
+                };
+                said = client.write_all(answer.as_bytes()).await;
+                line.clear();
+            }
+        }
+    });
+    let target = format!("smtp://{address}?tls=required");
+    let mut office = Office::open(settings(&target, None, None));
+    office.post("bob@example.com", "for bob").await;
+    let said = office
+        .trouble(|trouble| matches!(trouble, Trouble::Tls(_)))
+        .await;
+    assert!(said.contains("before TLS has begun"), "{said}");
+    office.wait_for(1, 0).await;
+    for n in 0..40 {
+        office.post("bob@example.com", &format!("number {n}")).await;
+    }
+    office.wait_for(41, 0).await;
+    let tried = connections.load(Ordering::Relaxed);
+    assert!((1..=8).contains(&tried), "{tried} connections");
 }
 
 #[tokio::test(flavor = "multi_thread")]

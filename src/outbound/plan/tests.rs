@@ -533,3 +533,38 @@ fn a_chosen_gateway_and_the_rules() {
     assert_eq!(plan("hello"), Ok((vec!["dear".to_owned()], true)));
     assert!(plan("my password").is_err());
 }
+
+/// Whether a sender hears that his SMS arrived: as his account has it, and where that leaves it open, as the address
+/// says, then the header.
+#[test]
+fn who_gets_a_confirmation() {
+    use Confirm::{Always, Asked, Never};
+    let planner = planner();
+    for (policy, address, header, receipt, expected) in [
+        (Asked, None, false, false, false),
+        (Asked, None, true, false, true),
+        (Asked, None, false, true, true),
+        (Asked, Some(false), true, true, false),
+        (Asked, Some(true), false, false, true),
+        (Always, None, false, false, true),
+        (Always, Some(false), false, false, true),
+        (Never, None, true, true, false),
+        (Never, Some(true), false, false, false),
+    ] {
+        let mut to = admitted(&planner, "<+15551234567@sms.example.com>");
+        to.payer.policy.confirm = policy;
+        to.wishes.confirm = address;
+        let mail = MailText {
+            text: "hi".into(),
+            confirm: header,
+            receipt_requested: receipt,
+            ..MailText::default()
+        };
+        let plan = planner.plan(&mail, &to).expect("a plan");
+        let case = (policy, address, header, receipt);
+        assert_eq!(plan.confirm, expected, "{case:?}");
+        // Who asks in vain is told so.
+        let noted = plan.notes.iter().any(|note| note.contains("switched off"));
+        assert_eq!(noted, policy == Never && address == Some(true), "{case:?}");
+    }
+}

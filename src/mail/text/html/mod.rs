@@ -486,6 +486,8 @@ mod tests {
             "<img alt=x>",
             "<input value=x>",
             "<textarea><b>x</textarea>",
+            "<div class=preheader>x</div>",
+            "<span class='x_mcnPreviewText y'>x</span>",
         ] {
             check(&format!("a{hidden}<br>b"), "a\nb");
         }
@@ -521,6 +523,7 @@ mod tests {
             "<div class='moz-cite-prefix'>On x wrote:</div><blockquote type=cite>q</blockquote>",
             "<div id=appendonsend></div><hr><div id=divRplyFwdMsg>From: x</div><div>q</div>",
             "<div id=divRplyFwdMsg><b>From:</b> x</div><div>q</div>",
+            "<hr id=zwchr><div><b>From:</b> x</div><div>q</div>",
             "<blockquote type='CITE'><blockquote type=cite>q</blockquote>q</blockquote>",
         ] {
             check(
