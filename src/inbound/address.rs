@@ -451,6 +451,30 @@ mod tests {
         check("line\n#ann# two", "tag ann.smith@example.com line\ntwo");
     }
 
+    /// One SMS is no mass mailing: ten get it, and the rest of the tags are text.
+    #[test]
+    fn only_so_many_tags_count() {
+        let tags = |numbers: std::ops::Range<usize>| {
+            let tags = numbers.map(|n| format!("#x{n}@example.com#"));
+            tags.collect::<Vec<_>>().join(" ")
+        };
+        let ten: Vec<_> = (0..10).map(|n| format!("x{n}@example.com")).collect();
+        let expected = format!("tag {} {} hi", ten.join(","), tags(10..13));
+        check(&format!("{} hi", tags(0..13)), &expected);
+    }
+
+    /// Not even when an admin lists it by mistake: a phone would have SMS sent at our cost.
+    #[test]
+    fn no_tag_names_an_sms_address() {
+        let mut settings = settings();
+        settings.relay.push("sms.example.com".to_owned());
+        let text = "#+15551234567@SMS.example.com# hi";
+        assert_eq!(
+            shown(ask(text, &[], &settings)),
+            format!("default reception@example.com {text}")
+        );
+    }
+
     #[test]
     fn foreign_tags_are_nobodys_but_the_default_recipients() {
         for tag in [

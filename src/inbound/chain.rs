@@ -178,6 +178,22 @@ mod tests {
         assert!(chains.open.is_empty() && chains.order.is_empty());
     }
 
+    /// After a restart they come at once, and the time between their arrivals counts.
+    #[test]
+    fn what_came_while_nobody_looked_is_joined_as_it_would_have_been() {
+        let full = "a".repeat(160);
+        for (second, expected) in [
+            (10, vec![format!("{full}end")]),
+            (11, vec![full.clone(), "end".into()]),
+        ] {
+            let mut chains = Chains::default();
+            let mut out = chains.insert(at(500), WINDOW, piece(0, &full));
+            out.extend(chains.insert(at(500), WINDOW, piece(second, "end")));
+            let texts: Vec<_> = out.into_iter().map(|whole| whole.text).collect();
+            assert_eq!(texts, expected, "{second}");
+        }
+    }
+
     #[test]
     fn full_ones_go_on_in_the_next() {
         let full = "a".repeat(160);

@@ -674,6 +674,29 @@ mod tests {
         assert_eq!(seen + join.expired(at(100_000)).len(), 12_000);
     }
 
+    /// Few sets may have many parts.
+    #[test]
+    fn parts_stay_within_their_cap_and_none_is_lost() {
+        let mut join = Join::new(HOUR);
+        let (mut out, rows) = (0, 60_000u32);
+        for row in 0..rows {
+            // Twelve senders with twenty texts each, of which the last part is missing.
+            let (sender, reference, part) = (row / 5080, row / 254, row % 254 + 1);
+            let part = u8::try_from(part).expect("small");
+            let reference = u16::try_from(reference).expect("small");
+            let piece = Piece {
+                from: Party::Number(number(&format!("+1555{sender:07}"))),
+                ..piece(row.into(), reference, part, 255, "flood")
+            };
+            if let Joined::Out(wholes) = join.insert(at(1), piece) {
+                out += wholes.iter().map(|whole| whole.ids.len()).sum::<usize>();
+            }
+            assert!(join.parts <= MAX_PARTS);
+        }
+        assert!(join.parts > MAX_PARTS - 255, "the cap was reached");
+        assert_eq!(out + join.parts, 60_000);
+    }
+
     #[test]
     fn a_flood_pushes_out_its_own() {
         let mut join = Join::new(HOUR);

@@ -318,7 +318,10 @@ async fn what_is_said_before_tls_has_begun_is_not_heard() {
                 let answer = match line.split_whitespace().next() {
                     Some("EHLO") => "250-mta.example.com\r\n250 STARTTLS\r\n",
                     Some("STARTTLS") => "220 go ahead\r\n250-mta.example.com\r\n250 8BITMIME\r\n",
-                    _ => "502 5.5.2 no\r\n",
+                    Some("MAIL" | "RCPT" | ".") => "250 2.0.0 ok\r\n",
+                    Some("DATA") => "354 go on\r\n",
+                    // A line of the mail.
+                    _ => "",
                 };
                 said = client.write_all(answer.as_bytes()).await;
                 line.clear();
@@ -339,6 +342,11 @@ async fn what_is_said_before_tls_has_begun_is_not_heard() {
     office.wait_for(41, 0).await;
     let tried = connections.load(Ordering::Relaxed);
     assert!((1..=8).contains(&tried), "{tried} connections");
+    // Where TLS may be, a broken one is done without (RFC 7435).
+    let target = format!("smtp://{address}?tls=may");
+    let office = office.reopen(settings(&target, None, None)).await;
+    office.advance(SignedDuration::from_secs(60));
+    office.wait_for(0, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -491,9 +499,21 @@ async fn what_is_temporary_and_what_is_for_good() {
             .is_some_and(|error| error.contains("mailbox full"))
     );
     assert!(String::from_utf8_lossy(&stuck.mail.bytes).contains("550 5.1.1 no such user"));
+    // What went to an admin who is none any more goes to nobody else: it would go round.
+    let id = World::real().message_id();
+    let last = OutMail {
+        id,
+        recipient: "gone@example.com".into(),
+        last_resort: true,
+        ..stuck.mail.clone()
+    };
+    let put = office.store.put(office.clock.now(), Vec::new(), vec![last]);
+    put.await.expect("room");
+    let stuck = office.wait_for(0, 2).await;
+    assert!(stuck.iter().any(|mail| mail.mail.id == id));
     // An address beyond ASCII, and an MTA that takes none: for good, with the reason.
     office.post("jos\u{e9}@example.com", "unicode").await;
-    let stuck = office.wait_for(0, 2).await;
+    let stuck = office.wait_for(0, 3).await;
     let said = |mail: &sms_milter::store::QueuedMail| {
         let parsed = mail_parser::MessageParser::new().parse(&mail.mail.bytes);
         let text = parsed.and_then(|parsed| Some(parsed.body_text(0)?.into_owned()));
