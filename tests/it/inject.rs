@@ -13,6 +13,7 @@ use sms_milter::store::{OutMail, Store};
 use sms_milter::web::post::Programs;
 use sms_milter::world::{Clock, World};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -298,6 +299,24 @@ async fn nothing_is_said_to_one_who_cannot_prove_who_he_is() {
     assert_eq!(mta.mails("bob").len(), 1);
 }
 
+/// An MTA that says more than "go ahead" before TLS begins, and takes mails in clear.
+async fn hasty(mut client: BufReader<TcpStream>) {
+    let mut said = client.write_all(b"220 mta.example.com\r\n").await;
+    let mut line = String::new();
+    while said.is_ok() && client.read_line(&mut line).await.is_ok_and(|n| n > 0) {
+        let answer = match line.split_whitespace().next() {
+            Some("EHLO") => "250-mta.example.com\r\n250 STARTTLS\r\n",
+            Some("STARTTLS") => "220 go ahead\r\n250-mta.example.com\r\n250 8BITMIME\r\n",
+            Some("MAIL" | "RCPT" | ".") => "250 2.0.0 ok\r\n",
+            Some("DATA") => "354 go on\r\n",
+            // A line of the mail.
+            _ => "",
+        };
+        said = client.write_all(answer.as_bytes()).await;
+        line.clear();
+    }
+}
+
 /// Somebody between us and the MTA answers what we are to say through TLS only: it would be heard as if the MTA
 /// had said it there. And of many mails only those that were under way try it: the rest wait for the MTA to come to
 /// its senses.
@@ -311,21 +330,7 @@ async fn what_is_said_before_tls_has_begun_is_not_heard() {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             counted.fetch_add(1, Ordering::Relaxed);
-            let mut client = BufReader::new(stream);
-            let mut said = client.write_all(b"220 mta.example.com\r\n").await;
-            let mut line = String::new();
-            while said.is_ok() && client.read_line(&mut line).await.is_ok_and(|n| n > 0) {
-                let answer = match line.split_whitespace().next() {
-                    Some("EHLO") => "250-mta.example.com\r\n250 STARTTLS\r\n",
-                    Some("STARTTLS") => "220 go ahead\r\n250-mta.example.com\r\n250 8BITMIME\r\n",
-                    Some("MAIL" | "RCPT" | ".") => "250 2.0.0 ok\r\n",
-                    Some("DATA") => "354 go on\r\n",
-                    // A line of the mail.
-                    _ => "",
-                };
-                said = client.write_all(answer.as_bytes()).await;
-                line.clear();
-            }
+            tokio::spawn(hasty(BufReader::new(stream)));
         }
     });
     let target = format!("smtp://{address}?tls=required");
