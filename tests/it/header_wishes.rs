@@ -231,6 +231,27 @@ async fn a_private_text_is_shown_to_nobody() {
             "{raw}"
         );
     }
+    // Nor what was cut of it, nor what was refused: an ordinary recipient keeps that one from being refused at once.
+    let header = [("Sensitivity", "private"), ("Subject", "xyzzy subject")];
+    let cut = "<+15551140005@sms.example.com>";
+    send(&product, cut, &header, &"xyzzy text ".repeat(200)).await;
+    let mut empty = Mail::new(
+        &["<+15551140006@sms.example.com>", "<carol@example.com>"],
+        "",
+    );
+    for (name, value) in header {
+        empty = empty.without(name);
+        empty.header.push((name.to_owned(), value.to_owned()));
+    }
+    let refused = send_as(&product, "bob@example.com", empty).await;
+    assert_eq!(refused.answer, "accept");
+    for mail in &sink.wait_for(5).await[3..] {
+        let raw = String::from_utf8_lossy(&mail.data);
+        assert!(
+            !raw.contains("xyzzy ") && !mail.text().contains("xyzzy "),
+            "{raw}"
+        );
+    }
     let other = "+15551140009";
     send(
         &product,

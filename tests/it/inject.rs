@@ -307,7 +307,7 @@ async fn hasty(mut client: BufReader<TcpStream>) {
         let answer = match line.split_whitespace().next() {
             Some("EHLO") => "250-mta.example.com\r\n250 STARTTLS\r\n",
             Some("STARTTLS") => "220 go ahead\r\n250-mta.example.com\r\n250 8BITMIME\r\n",
-            Some("MAIL" | "RCPT" | ".") => "250 2.0.0 ok\r\n",
+            Some("MAIL" | "RCPT" | "NOOP" | ".") => "250 2.0.0 ok\r\n",
             Some("DATA") => "354 go on\r\n",
             // A line of the mail.
             _ => "",

@@ -93,6 +93,16 @@ async fn a_run_of_neighbours_is_held_and_scattered_colleagues_are_not() {
     let admin = Some("<postmaster@example.com>".to_owned());
     let told = mails[21..].iter().filter(|m| m.header("To") == admin);
     assert_eq!(told.count(), 1);
+    // It is a delay: who asks for none to be told is not told of it.
+    let to = "<+420777000052@sms.example.com> NOTIFY=FAILURE";
+    let mut session = Session::open(&milter(&product)).await;
+    let outcome = session.mail(&Mail::new(&[to], "in silence")).await;
+    assert_eq!(outcome.answer, "accept");
+    product.until(&["queue", "stats", "--json"], |stats| {
+        stats[0]["mails"] == 0
+    });
+    assert_eq!(count(&product, "held"), 2);
+    assert_eq!(sink.mails().len(), 23);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::house::{HOUR, House, PHONE, number, part, settings};
 use super::{pairs, shown};
 use crate::sim::failing_store::{FailingStore, Fault, Verb, When};
+use crate::sim::product::PATIENCE;
 use crate::sim::smtp_sink::Mail;
 
 const RECEPTION: &str = "reception@example.com";
@@ -151,6 +152,27 @@ async fn a_flood_is_kept_and_an_admin_decides() {
     let to_admin = |mail: &Mail| mail.recipient == "postmaster@example.com";
     let told = count(&|mail| to_admin(mail) && mail.text().contains("FLOOD"));
     assert!((1..=2).contains(&told) && mails.len() == 41 + told);
+    // In the end he has heard of all of them, whether more come or not.
+    house.clock.advance(HOUR);
+    let parts_told = |mail: &Mail| {
+        let text = mail.text();
+        let (_, parts) = text.split_once("Parts: ").filter(|_| to_admin(mail))?;
+        parts.lines().next()?.parse::<usize>().ok()
+    };
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mails = loop {
+        let mails = house.sink.mails();
+        let heard: usize = mails.iter().filter_map(parts_told).sum();
+        if heard == 120 {
+            break mails;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "he heard of {heard}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    house.wait_for_mail(0, 0).await;
     let store = house.store().clone();
     let stuck = store.stuck_inbound(Some(&flooder), None, 1000).await;
     let stuck = stuck.expect("list");

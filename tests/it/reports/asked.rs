@@ -54,6 +54,35 @@ async fn a_refusal_after_the_dialogue_is_told_as_asked() {
     assert!(product.stop().success());
 }
 
+/// What a machine answers is not answered (RFC 3834 §2): who refuses it says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_automatic_answer_is_refused_in_silence() {
+    let sink = SmtpSink::start().await;
+    let place = Place::new(sink.address(), LAB);
+    let product = place.start();
+    for (n, field) in [
+        ("Auto-Submitted", "auto-replied"),
+        ("X-Autoreply", "yes"),
+        ("Auto-Submitted", "no"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let to = format!("<+1555123457{n}@sms.example.com>");
+        let mut mail = Mail::new(&[&to, "<carol@example.com>"], "away until Monday");
+        mail.header.push((field.0.to_owned(), field.1.to_owned()));
+        if n == 2 {
+            mail.body.clear();
+        }
+        accepted(&product, &mail).await;
+    }
+    let report = sink.wait_for(1).await.remove(0);
+    assert!(report.text().contains("+15551234572"), "{}", report.text());
+    settled(&product);
+    assert_eq!(sink.mails().len(), 1);
+    assert!(product.stop().success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_is_cut_for_many_is_told_once() {
     let sink = SmtpSink::start().await;
@@ -74,6 +103,13 @@ async fn a_text_that_is_cut_for_many_is_told_once() {
     let subject = mails[0].header("Subject").unwrap_or_default();
     assert!(subject.contains("SMS cut to 5 segments"), "{subject}");
     assert!(!mails[0].text().contains("+15551234599"));
+    // Of a mail about which nobody wants to hear nothing is told.
+    let to = "<+15551234598@sms.example.com> NOTIFY=NEVER";
+    let mut mail = Mail::new(&[to], &"other words ".repeat(200));
+    mail.auth = Some("asmith".into());
+    accepted(&product, &mail).await;
+    settled(&product);
+    assert_eq!(sink.mails().len(), 1);
     assert!(product.stop().success());
 }
 
