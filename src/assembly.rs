@@ -380,7 +380,7 @@ impl Parts {
             world.clone(),
             mail_bell.clone(),
             message_bell,
-            outbound.loops.clone(),
+            outbound.clone().into(),
         );
         let injector = Injector::new(
             settings.inject.clone(),

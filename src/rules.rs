@@ -5,7 +5,7 @@
 
 use regex::Regex;
 
-use crate::sms::Class;
+use crate::sms::{Class, Number};
 
 /// What a rule may look at. Absent facts are empty and match nothing but `any`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,6 +122,8 @@ pub enum Strategy {
 pub enum Action {
     /// These gateways only.
     Gateways(Vec<String>, Strategy),
+    /// The gateways that would be without a rule.
+    Any,
     /// Not at all, with this reason.
     Reject(String),
 }
@@ -133,15 +135,26 @@ pub struct OutgoingRule {
     pub when: Condition,
     /// What.
     pub action: Action,
+    /// The template of the text, instead of the user's, the domain's or `text.template`.
+    pub text: Option<String>,
 }
 
 /// What an incoming rule does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delivery {
-    /// To these addresses.
-    Deliver(Vec<String>),
+    /// It becomes a mail to each of these addresses, and goes on to phones.
+    Deliver(Vec<String>, Option<Forward>),
     /// To no one.
     Drop,
+}
+
+/// Phones that an SMS goes on to, as SMS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forward {
+    /// Each once, at least one.
+    pub to: Vec<Number>,
+    /// The account that pays, and hears of what did not go.
+    pub charge: String,
 }
 
 /// A rule for SMS from phones.

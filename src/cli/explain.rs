@@ -252,7 +252,7 @@ async fn explain(asked: &Asked<'_>, known: &Known) -> Vec<Value> {
             Judgement::NotOurs => return vec![json!({"recipient": to, "verdict": "not-ours"})],
             Judgement::Ours(taken) => {
                 let taken = taken.map(|taken| *taken);
-                let read = Readings::of(mail, &planner.text, taken.iter());
+                let read = Readings::of(mail, planner, taken.iter());
                 decide(planner, admin, envelope, mail, &read, taken, now)
             }
         };

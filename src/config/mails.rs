@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::problems::At;
+use super::rules::Home;
 use super::scalars::{Judge, either};
 use super::{domains_of, raw};
 use crate::access::People;
@@ -275,7 +276,7 @@ impl Judge<'_> {
     }
 
     /// A mail of ours for an SMS address would be refused there, and go in a circle if it were not.
-    fn mailbox_for_sms(
+    pub(super) fn mailbox_for_sms(
         &mut self,
         at: &At,
         text: &str,
@@ -298,8 +299,9 @@ impl Judge<'_> {
         root: &At,
         raw: Option<&raw::Incoming>,
         gateways: &[String],
-        addresses: &address::Settings,
+        home: &Home<'_>,
     ) -> Incoming {
+        let addresses = home.addresses;
         let none = raw::Incoming::default();
         let raw = raw.unwrap_or(&none);
         let at = root.key("incoming");
@@ -349,7 +351,7 @@ impl Judge<'_> {
                 None | Some("none") => None,
                 Some(address) => self.mailbox_for_sms(&at.key("default"), address, addresses),
             },
-            rules: self.incoming_rules(&at.key("rules"), raw.rules.as_ref(), gateways),
+            rules: self.incoming_rules(&at.key("rules"), raw.rules.as_ref(), gateways, home),
         }
     }
 }

@@ -40,6 +40,7 @@ pub use problems::Errors;
 
 use self::people::Surroundings;
 use self::problems::At;
+use self::rules::Home;
 use self::scalars::Judge;
 use crate::access::{self, Access, Network, destinations::Destinations};
 use crate::directory::Directories;
@@ -315,7 +316,15 @@ impl Judge<'_> {
         self.public_url.clone_from(&web.public_url);
         let gateways = self.gateways(&root, raw.gateways.as_ref(), &addresses);
         let outgoing = self.outgoing(&root, raw.outgoing.as_ref(), &ids);
-        let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids, &addresses);
+        let numbers = gateways.iter();
+        let home = Home {
+            addresses: &addresses,
+            region,
+            numbers: numbers
+                .filter_map(|gateway| gateway.common().number.clone())
+                .collect(),
+        };
+        let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids, &home);
         let speech = Speech::new(self.words.clone(), &people.access);
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming, &self.words);

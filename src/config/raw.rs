@@ -413,7 +413,7 @@ shape! { /// `gateways[].message_id`
 shape! { /// `outgoing[]`
     Outgoing {
         when: Condition, gateway: Several, strategy: String, reject: String, r#continue: bool,
-        number: serde_yaml::Value, sender_id: serde_yaml::Value, text: serde_yaml::Value,
+        number: serde_yaml::Value, sender_id: serde_yaml::Value, text: String,
         hold: serde_yaml::Value, archive: serde_yaml::Value, copy: serde_yaml::Value,
         run: serde_yaml::Value, post: serde_yaml::Value, sql: serde_yaml::Value,
     }
@@ -452,7 +452,7 @@ shape! { /// `incoming.opt_out`
 }
 shape! { /// `incoming.rules[]`
     IncomingRule {
-        when: Condition, deliver: Several, drop: bool, forward: serde_yaml::Value,
+        when: Condition, deliver: Several, drop: bool, forward: Several, charge: String,
         r#continue: serde_yaml::Value,
     }
 }

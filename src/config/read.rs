@@ -28,7 +28,6 @@ const LATER: &[&str] = &[
     "post",
     "sql",
     "continue",
-    "forward",
     "concat_window",
 ];
 

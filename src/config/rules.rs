@@ -1,15 +1,34 @@
 //! `outgoing`, and `incoming.rules`: conditions and what they lead to.
 
+use std::collections::HashSet;
+
 use super::problems::At;
 use super::raw;
 use super::scalars::Judge;
-use crate::rules::{Action, Condition, Delivery, Field, IncomingRule, OutgoingRule, Strategy};
+use crate::mail::address;
+use crate::rules::{
+    Action, Condition, Delivery, Field, Forward, IncomingRule, OutgoingRule, Strategy,
+};
+use crate::sms::{Number, Region};
 
 /// Every rule is asked of every message.
 const MAX_RULES: usize = 1000;
 
 /// A reply line has 512 octets; so has a report's reason.
 const MAX_REASON: usize = 400;
+
+/// One SMS must not become a mass mailing, at the cost of one account.
+const MAX_FORWARD: usize = 20;
+
+/// What is ours, and must not be sent to.
+pub(super) struct Home<'a> {
+    /// Addresses that are SMS.
+    pub addresses: &'a address::Settings,
+    /// How national numbers are read.
+    pub region: Region,
+    /// The numbers of our gateways.
+    pub numbers: Vec<Number>,
+}
 
 /// Which way a rule looks.
 #[derive(Clone, Copy, PartialEq)]
@@ -34,8 +53,12 @@ impl Judge<'_> {
             self.later_actions(&at, raw);
             let when = self.when(&at, raw.when.as_ref(), Way::Out);
             let action = self.action(&at, raw, gateways);
+            if let Some(text) = &raw.text {
+                self.shape_of_text(&at.key("text"), text);
+            }
             if let (Some(when), Some(action)) = (when, action) {
-                rules.push(OutgoingRule { when, action });
+                let text = raw.text.clone();
+                rules.push(OutgoingRule { when, action, text });
             }
         }
         rules
@@ -47,12 +70,12 @@ impl Judge<'_> {
         at: &At,
         raw: Option<&Vec<raw::IncomingRule>>,
         gateways: &[String],
+        home: &Home<'_>,
     ) -> Vec<IncomingRule> {
         let list = self.bounded(at, raw.map_or(&[][..], Vec::as_slice));
         let mut rules = Vec::new();
         for (i, raw) in list.iter().enumerate() {
             let at = at.index(i);
-            self.later_if(&at, "forward", &raw.forward);
             self.no_continue(&at, raw.r#continue.as_ref());
             if let Some(raw::Condition {
                 gateway: Some(id), ..
@@ -61,7 +84,7 @@ impl Judge<'_> {
                 self.gateway_id(&at.key("when").key("gateway"), id, gateways);
             }
             let when = self.when(&at, raw.when.as_ref(), Way::In);
-            let action = self.delivery(&at, raw);
+            let action = self.delivery(&at, raw, home);
             if let (Some(when), Some(action)) = (when, action) {
                 rules.push(IncomingRule { when, action });
             }
@@ -81,7 +104,6 @@ impl Judge<'_> {
         for (key, value) in [
             ("number", &raw.number),
             ("sender_id", &raw.sender_id),
-            ("text", &raw.text),
             ("hold", &raw.hold),
             ("archive", &raw.archive),
             ("copy", &raw.copy),
@@ -143,6 +165,10 @@ impl Judge<'_> {
                         "stands beside reject; remove one of them",
                     );
                 }
+                if raw.text.is_some() {
+                    self.errors
+                        .add(&at.key("text"), "stands beside reject; remove one of them");
+                }
                 Some(Action::Reject(why.clone()))
             }
             (Some(_), Some(_)) => {
@@ -152,41 +178,113 @@ impl Judge<'_> {
                 );
                 None
             }
+            (None, None) if raw.text.is_some() => {
+                if raw.strategy.is_some() {
+                    let write =
+                        "chooses among gateway, which is not there; write gateway: [ID, …] too";
+                    self.errors.add(&at.key("strategy"), write);
+                }
+                Some(Action::Any)
+            }
             (None, None) => {
                 self.errors.add(
                     at,
-                    "does nothing; write gateway: [ID, …] or reject: \"WHY\"",
+                    "does nothing; write gateway: [ID, …], text: \"{from}: {body}\" or reject: \"WHY\"",
                 );
                 None
             }
         }
     }
 
-    fn delivery(&mut self, at: &At, raw: &raw::IncomingRule) -> Option<Delivery> {
-        let here = at.key("deliver");
-        match (&raw.deliver, raw.drop.unwrap_or(false)) {
-            (Some(_), true) => {
-                self.errors
-                    .add(&at.key("drop"), "stands beside deliver; write one of them");
-                None
+    fn delivery(&mut self, at: &At, raw: &raw::IncomingRule, home: &Home<'_>) -> Option<Delivery> {
+        let named = |several: &Option<raw::Several>| several.is_some();
+        let gives = [("deliver", &raw.deliver), ("forward", &raw.forward)];
+        if raw.drop.unwrap_or(false) {
+            let beside = gives.iter().find(|(_, list)| named(list));
+            if let Some((key, _)) = beside {
+                let write = format!("stands beside {key}; write one of them");
+                self.errors.add(&at.key("drop"), write);
             }
-            (Some(to), false) => {
-                if to.0.is_empty() {
-                    self.missing(&here.index(0), "the address that gets it");
+            return beside.is_none().then_some(Delivery::Drop);
+        }
+        if !gives.iter().any(|(_, list)| named(list)) {
+            let write = "does nothing; write deliver: ADDRESS, forward: NUMBER or drop: true";
+            self.errors.add(at, write);
+            return None;
+        }
+        let (mut mails, mut phones) = (Vec::new(), Vec::new());
+        for (key, list) in gives {
+            let (here, Some(list)) = (at.key(key), list) else {
+                continue;
+            };
+            if list.0.is_empty() {
+                self.missing(&here.index(0), "who gets it");
+            }
+            for (i, to) in list.0.iter().enumerate() {
+                let here = match list.0.len() {
+                    1 => here.clone(),
+                    _ => here.index(i),
+                };
+                match key == "deliver" || to.contains('@') {
+                    true => mails.extend(self.mailbox_for_sms(&here, to, home.addresses)),
+                    false => phones.extend(self.onward(&here, to, home)),
                 }
-                let to = to.0.iter().enumerate();
-                Some(Delivery::Deliver(
-                    to.filter_map(|(i, to)| self.address(&here.index(i), to))
-                        .collect(),
-                ))
-            }
-            (None, true) => Some(Delivery::Drop),
-            (None, false) => {
-                self.errors
-                    .add(at, "does nothing; write deliver: ADDRESS or drop: true");
-                None
             }
         }
+        let mut known = HashSet::new();
+        mails.retain(|mail: &String| known.insert(mail.to_lowercase()));
+        let forward = raw.forward.iter().flat_map(|list| &list.0);
+        let forward = match forward.filter(|to| !to.contains('@')).count() {
+            0 => {
+                if raw.charge.is_some() {
+                    let write = "pays for nothing: forward names no phone; remove it";
+                    self.errors.add(&at.key("charge"), write);
+                }
+                None
+            }
+            _ => self.forward(at, phones, raw.charge.as_deref(), home),
+        };
+        Some(Delivery::Deliver(mails, forward))
+    }
+
+    /// A phone that SMS go on to.
+    fn onward(&mut self, at: &At, text: &str, home: &Home<'_>) -> Option<Number> {
+        if !text.contains(|c: char| c.is_ascii_digit()) {
+            let write = "is neither a mail address nor a phone number; write one like \
+                         ann@example.com or \"+15551234567\"";
+            self.wrong(at, text, write);
+            return None;
+        }
+        let number = self.number(at, text, home.region)?;
+        if home.numbers.contains(&number) {
+            let write =
+                "is the number of a gateway of ours: it would come back here; write another";
+            self.wrong(at, text, write);
+        }
+        Some(number)
+    }
+
+    fn forward(
+        &mut self,
+        at: &At,
+        mut to: Vec<Number>,
+        charge: Option<&str>,
+        home: &Home<'_>,
+    ) -> Option<Forward> {
+        let mut known = HashSet::new();
+        to.retain(|number| known.insert(number.clone()));
+        if to.len() > MAX_FORWARD {
+            let write = format!("has too many numbers; write at most {MAX_FORWARD}");
+            self.errors.add(&at.key("forward"), write);
+        }
+        let here = at.key("charge");
+        let Some(charge) = charge else {
+            self.missing(&here, "the address of who pays for the SMS");
+            return None;
+        };
+        let charge = self.mailbox_for_sms(&here, charge, home.addresses)?;
+        let charge = charge.to_lowercase();
+        Some(Forward { to, charge })
     }
 
     fn when(&mut self, at: &At, raw: Option<&raw::Condition>, way: Way) -> Option<Condition> {

@@ -6,7 +6,7 @@
 
 use crate::access::User;
 use crate::access::found::Known;
-use crate::rules::{Delivery, Facts};
+use crate::rules::{Delivery, Facts, Forward};
 use crate::sms::{Number, Party};
 use crate::store::Link;
 
@@ -59,8 +59,10 @@ pub enum Decision {
 /// Recipients and what they read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Addressed {
-    /// At least one.
+    /// At least one, if it goes on to no phone.
     pub recipients: Vec<Recipient>,
+    /// The phones it goes on to.
+    pub forward: Option<Forward>,
     /// The text, without what only said where it goes.
     pub text: String,
     /// There was nothing else in it: it may be the answer to our question. `text` is then whole.
@@ -158,6 +160,7 @@ pub fn by_default(question: &Question, settings: &Settings, known: Known<'_>) ->
 fn to(question: &Question, addresses: &[String], why: Why, known: Known<'_>) -> Decision {
     Decision::To(Addressed {
         recipients: recipients(question, addresses, known),
+        forward: None,
         text: question.text.to_owned(),
         bare: false,
         why,
@@ -187,6 +190,7 @@ fn explicit(
     let bare = rest.trim().is_empty();
     Decision::To(Addressed {
         recipients: recipients(question, &addresses, known),
+        forward: None,
         // A phone that sent a name and nothing else said something all the same.
         text: if bare { question.text.to_owned() } else { rest },
         bare,
@@ -340,6 +344,7 @@ fn history(question: &Question, settings: &Settings, known: Known<'_>) -> Option
         let text = question.text.to_owned();
         Decision::To(Addressed {
             recipients,
+            forward: None,
             text,
             bare: false,
             why: Why::History,
@@ -370,7 +375,13 @@ fn by_rule(question: &Question, settings: &Settings, known: Known<'_>) -> Option
     let rule = settings.rules.iter().find(|rule| rule.when.holds(&facts))?;
     Some(match &rule.action {
         Delivery::Drop => Decision::Drop,
-        Delivery::Deliver(addresses) => to(question, addresses, Why::Rule, known),
+        Delivery::Deliver(addresses, forward) => Decision::To(Addressed {
+            recipients: recipients(question, addresses, known),
+            forward: forward.clone(),
+            text: question.text.to_owned(),
+            bare: false,
+            why: Why::Rule,
+        }),
     })
 }
 
@@ -603,7 +614,7 @@ mod tests {
     #[test]
     fn rules_and_nobody() {
         let pattern = |field, text| Condition::pattern(field, text).expect("pattern");
-        let deliver = |to: &str| Delivery::Deliver(vec![to.to_owned()]);
+        let deliver = |to: &str| Delivery::Deliver(vec![to.to_owned()], None);
         let mut settings = settings();
         settings.rules = vec![
             IncomingRule {
@@ -667,6 +678,34 @@ mod tests {
         let known = Known::new(&settings.people, &found);
         let default = by_default(&question, &settings, known);
         assert_eq!(shown(default), "default bob@example.com<m2> alarm");
+    }
+
+    /// Tags, nicknames and history come first; what goes on to phones has its mails beside it.
+    #[test]
+    fn a_rule_sends_on_to_phones() {
+        let mut settings = settings();
+        let forward = Forward {
+            to: vec![number("+15551230000")],
+            charge: "bob@example.com".to_owned(),
+        };
+        settings.rules = vec![IncomingRule {
+            when: Condition::Any,
+            action: Delivery::Deliver(vec!["oncall@example.com".to_owned()], Some(forward.clone())),
+        }];
+        let links = [link(OURS, "ann.smith@example.com", "m1", 10)];
+        for (text, links, expected) in [
+            ("fire", &[][..], Some(&forward)),
+            ("#bob# fire", &[], None),
+            ("ann fire", &[], None),
+            ("fire", &links[..], None),
+        ] {
+            let Decision::To(to) = ask(text, links, &settings) else {
+                panic!("{text}: addressed")
+            };
+            assert_eq!(to.forward.as_ref(), expected, "{text}");
+            let recipients: Vec<_> = to.recipients.iter().map(|r| &r.address).collect();
+            assert_eq!(recipients.len(), 1, "{text}");
+        }
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::address::{self, Addressed, Decision, Question, Recipient};
 use super::desk::{self, Desk, Work};
+use super::forward::Parting;
 use super::special::{self, Fate};
 use super::whole::Whole;
 use super::{Inbound, Settings, shown};
@@ -22,6 +23,7 @@ use crate::access::User;
 use crate::access::found::{Found, Known};
 use crate::mail::compose;
 use crate::mail::thread::Thread;
+use crate::rules::Forward;
 use crate::sms::{Attributes, Class, MessageId, Party, segment};
 use crate::store::guard::Watch;
 use crate::store::{
@@ -67,6 +69,8 @@ struct Plan {
     mails: Vec<OutMail>,
     messages: Vec<NewMessage>,
     recipients: Vec<Recipient>,
+    /// The phones it goes on to.
+    forward: Option<Forward>,
     why: &'static str,
 }
 
@@ -259,13 +263,22 @@ impl Inbound {
             listed: self.listed(whole).await?,
         };
         let plan = self.plan(desk, now, whole, decision, &caller);
+        let parting = match &plan.forward {
+            Some(forward) => self.part(now, whole, forward, &caller).await,
+            None => Parting::default(),
+        };
+        if parting.is_to_wait() {
+            let since = desk.puzzles_since(whole.id, now);
+            if now.duration_since(since) < DIRECTORY_PATIENCE {
+                return Ok(Done::Waits);
+            }
+        }
         let ids = plan
             .with
             .iter()
             .chain([whole])
             .flat_map(|whole| &whole.ids)
             .copied();
-        let mails = plan.mails.len();
         let outcome = InboundOutcome {
             ids: ids.collect(),
             state: plan.state,
@@ -274,11 +287,12 @@ impl Inbound {
             messages: plan.messages,
         };
         let asked = !outcome.messages.is_empty();
-        self.store.settle_inbound(now, outcome).await?;
+        let onward = plan.forward.as_ref().map(|forward| (forward, parting));
+        let (mails, forwarded) = self.settle(now, whole, outcome, onward, &caller).await?;
         let (have, of) = whole.parts;
         info!(
             msg = %whole.id, gw = whole.gateway, event = "addressed", why = plan.why, from = ?whole.from,
-            parts = format_args!("{have}/{of}"), mails,
+            parts = format_args!("{have}/{of}"), mails, forwarded,
         );
         if mails > 0 {
             self.mail_bell.notify_one();
@@ -290,7 +304,7 @@ impl Inbound {
         if let Some(phone) = phone
             && mails > 0
         {
-            self.loops.heard(phone, &whole.text, now);
+            self.phones.loops.heard(phone, &whole.text, now);
         }
         if let Some(phone) = phone
             && (unanswered || !plan.with.is_empty())
@@ -302,7 +316,7 @@ impl Inbound {
         if plan.asks {
             desk.remember_asked(whole.clone());
         } else if have < of && whole.follows.is_none() {
-            desk.remember_followed(whole.id, plan.recipients);
+            desk.remember_followed(whole.id, plan.recipients, plan.forward);
         }
         desk.is_solved(whole.id);
         Ok(Done::Settled)
@@ -370,6 +384,7 @@ impl Inbound {
             mails: Vec::new(),
             messages: Vec::new(),
             recipients: Vec::new(),
+            forward: None,
             why: "empty",
         };
         if shown::is_empty(whole) {
@@ -403,6 +418,7 @@ impl Inbound {
                 }
                 plan.why = to.why.name();
                 plan.recipients = to.recipients;
+                plan.forward = to.forward;
             }
             Decision::Ask { candidates } => match self.question(now, whole) {
                 Some(question) => {
@@ -665,17 +681,18 @@ fn decide(
     let Some(first) = whole.follows.filter(|_| !names_someone) else {
         return decision;
     };
-    let recipients = desk.followed.get(&first).cloned().or_else(|| {
+    let whither = desk.followed.get(&first).cloned().or_else(|| {
         // It went before a restart: it would go there again.
         let before = desk.recalled(first)?;
         match address::decide(&about(settings, before, links), settings, known) {
-            Decision::To(to) => Some(to.recipients),
+            Decision::To(to) => Some((to.recipients, to.forward)),
             _ => None,
         }
     });
-    match recipients {
-        Some(recipients) => Decision::To(Addressed {
+    match whither {
+        Some((recipients, forward)) => Decision::To(Addressed {
             recipients,
+            forward,
             text: whole.text.clone(),
             bare: false,
             why: address::Why::History,
@@ -695,7 +712,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// What a recipient knows it as: a phonebook belongs to a mail domain, strangers see the first one's.
-    fn name_for(&self, settings: &Settings, recipient: &str) -> Option<&str> {
+    pub(super) fn name_for(&self, settings: &Settings, recipient: &str) -> Option<&str> {
         let at = |domain: &str| {
             let mut names = self.listed.iter();
             let found = names.find(|(mail, _)| mail.eq_ignore_ascii_case(domain));

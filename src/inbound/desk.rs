@@ -14,6 +14,7 @@ use super::chain::Chains;
 use super::flood::Flood;
 use super::join::{Join, Joined};
 use super::whole::{Piece, Whole, assemble, is_possible};
+use crate::rules::Forward;
 use crate::sms::{MessageId, Number, Party};
 use crate::store::{self, Content, InboundState};
 
@@ -66,7 +67,7 @@ pub(super) struct Desk {
     /// Of those, what was answered in this pass: its time may be over in the same one.
     answered: HashSet<MessageId>,
     /// Who got the beginning of a text of which a part is late.
-    pub(super) followed: HashMap<MessageId, Vec<Recipient>>,
+    pub(super) followed: HashMap<MessageId, (Vec<Recipient>, Option<Forward>)>,
     followed_order: VecDeque<MessageId>,
     /// Texts that went out without all their parts before the restart.
     recalled: HashMap<MessageId, Whole>,
@@ -237,14 +238,19 @@ impl Desk {
         self.answered.clear();
     }
 
-    pub(super) fn remember_followed(&mut self, first: MessageId, recipients: Vec<Recipient>) {
+    pub(super) fn remember_followed(
+        &mut self,
+        first: MessageId,
+        recipients: Vec<Recipient>,
+        forward: Option<Forward>,
+    ) {
         if self.followed_order.len() >= MAX_FOLLOWED
             && let Some(oldest) = self.followed_order.pop_front()
         {
             self.followed.remove(&oldest);
         }
         self.followed_order.push_back(first);
-        self.followed.insert(first, recipients);
+        self.followed.insert(first, (recipients, forward));
     }
 }
 

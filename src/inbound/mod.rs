@@ -3,8 +3,8 @@
 //!
 //! What a gateway hands over is durable before it is acknowledged ([`Inbound::receive`]). One task
 //! ([`Inbound::run`]) makes mails of it; what becomes of an SMS, its mails and the SMS that asks back
-//! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, dropped by
-//! a rule, or in quarantine and an admin told (a flood of texts that lack parts); beside STOP and START
+//! are one transaction. So every SMS is in a mail at least once, in a mail to an admin, gone on to a
+//! phone ([`forward`]), dropped by a rule, or in quarantine and an admin told (a flood of texts that lack parts); beside STOP and START
 //! ([`optout`]) and what says nothing to anybody, nothing else ever drops one.
 
 pub mod address;
@@ -12,6 +12,7 @@ pub mod chain;
 pub mod deliver;
 mod desk;
 mod flood;
+pub mod forward;
 mod gone;
 pub mod join;
 pub mod keep;
@@ -28,11 +29,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use self::forward::Phones;
+
 use crate::access::People;
 use crate::directory::Directories;
 use crate::live::Live;
 use crate::mail::words::Speech;
-use crate::outbound::loops::Loops;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
 use crate::store::Store;
@@ -117,19 +119,19 @@ pub struct Inbound {
     spate: spate::Spate,
     mail_bell: Arc<Notify>,
     message_bell: Arc<Notify>,
-    /// Hears of each SMS that became a mail.
-    loops: Arc<Loops>,
+    phones: Phones,
 }
 
 impl Inbound {
-    /// `mail_bell` is rung when there are mails to hand in, `message_bell` when there are SMS to send.
+    /// `mail_bell` is rung when there are mails to hand in, `message_bell` when there are SMS to send; `phones` is
+    /// the way on to phones.
     pub fn new(
         settings: Settings,
         store: Arc<dyn Store>,
         world: World,
         mail_bell: Arc<Notify>,
         message_bell: Arc<Notify>,
-        loops: Arc<Loops>,
+        phones: Phones,
     ) -> Arc<Self> {
         Arc::new(Self {
             settings: Live::new(settings),
@@ -139,7 +141,7 @@ impl Inbound {
             spate: spate::Spate::default(),
             mail_bell,
             message_bell,
-            loops,
+            phones,
         })
     }
 

@@ -18,7 +18,7 @@ use super::plan::{self, Planner};
 use super::{Outbound, heed};
 use crate::mail::address::{self, Verbatim};
 use crate::mail::dsn::Dsn;
-use crate::mail::text::{AutoSubmitted, MailText, RawMail};
+use crate::mail::text::{AutoSubmitted, MailText, Matter, RawMail};
 use crate::mail::{Envelope, Reply};
 use crate::phonebook::subject;
 use crate::sms::Number;
@@ -86,7 +86,8 @@ impl Planner {
             (None, _, _) if mail.list || mail.auto_submitted != AutoSubmitted::No => {
                 Err(no_number(&person.address))
             }
-            (None, _, _) => Ok(Course::Ask),
+            // What a rule would make of it depends on the number.
+            (None, _, _) => mail.flaw.map_or(Ok(Course::Ask), |why| Err(why.into())),
         }
     }
 }
@@ -181,6 +182,7 @@ impl Outbound {
             },
             kept: now,
             text: mail.text.chars().take(MAX_TEXT).collect(),
+            matter: matter(planner, mail),
             flash: mail.flash,
             confirm: mail.confirm || mail.receipt_requested,
             private: mail.private,
@@ -315,6 +317,17 @@ fn remembered(planner: &Planner, rcpt: &Verbatim) -> String {
         }
         _ => shown,
     }
+}
+
+/// What a rule with a template will need when the number is known.
+fn matter(planner: &Planner, mail: &MailText) -> Option<Matter> {
+    let shapes = planner.rules.iter().any(|rule| rule.text.is_some());
+    let matter = mail.matter.as_ref().filter(|_| shapes)?;
+    let text = matter.text.as_ref().map_err(|why| *why);
+    Some(Matter {
+        text: text.map(|text| text.chars().take(MAX_TEXT).collect()),
+        ..matter.clone()
+    })
 }
 
 /// An existing number is its owner's and an admin's to replace.

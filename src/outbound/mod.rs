@@ -12,6 +12,7 @@ pub mod ask;
 pub mod cause;
 pub mod credentials;
 pub mod dispatch;
+pub mod forward;
 pub mod heed;
 mod lane;
 pub mod limits;

@@ -1,6 +1,7 @@
 //! What a mail to a recipient means: who pays, which text in which segments, through which gateways;
 //! or why not. Pure: `accept`, `explain` and the preview all ask here, and there is no second way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,11 +148,14 @@ impl Planner {
                 Strategy::Balance,
             ),
             Some(Action::Gateways(ids, strategy)) => (ids.clone(), *strategy),
-            None => (
+            Some(Action::Any) | None => (
                 to.payer.gateway.iter().cloned().collect(),
                 Strategy::Balance,
             ),
         };
+        let template = rule.and_then(|index| self.rules[index].text.as_deref());
+        let shaped = shaped(mail, to, template)?;
+        let mail = shaped.as_ref();
         let reference = reference(mail, to);
         let mut notes = mail.notes.clone();
         notes.extend(heed::passed_over(mail));
@@ -413,6 +417,23 @@ fn tables(shifts: Shifts) -> Option<String> {
 
 fn unsendable(error: CutError) -> Reply {
     Reply::new(554, "5.6.0", error.to_string())
+}
+
+/// The mail with the text that the rule wants. Data are the mail's own, whatever a template says.
+fn shaped<'a>(
+    mail: &'a MailText,
+    to: &Admitted,
+    template: Option<&str>,
+) -> Result<Cow<'a, MailText>, Reply> {
+    match (template, mail.flaw) {
+        (Some(template), _) if to.wishes.binary.is_none() => Ok(Cow::Owned(MailText {
+            text: mail.shaped(template).map_err(Reply::from)?,
+            flaw: None,
+            ..mail.clone()
+        })),
+        (_, Some(why)) => Err(why.into()),
+        (_, None) => Ok(Cow::Borrowed(mail)),
+    }
 }
 
 /// A reference that a repeat of the mail gets too, so that a phone joins parts of both.

@@ -1,5 +1,5 @@
 //! A mail's text as each of those who pay wants it: a domain or a user may have a template of its own
-//! (spec 4), and one mail may be paid by several.
+//! (spec 4), and one mail may be paid by several. What a rule makes of it is the planner's.
 //!
 //! The mail is read once for each template, in one go, off the async threads when it is big. What is in the header
 //! is the same in all of them, and is there for a mail without a text too.
@@ -32,10 +32,10 @@ impl Readings {
     /// By the templates of those who pay.
     pub fn of<'a>(
         mail: &RawMail,
-        settings: &Settings,
+        planner: &Planner,
         taken: impl IntoIterator<Item = &'a Taken>,
     ) -> Readings {
-        Readings::by(mail, settings, templates(taken))
+        Readings::by(mail, planner, templates(taken))
     }
 
     /// The same; a big mail elsewhere: a hostile one may take its time and its deep stack.
@@ -46,11 +46,10 @@ impl Readings {
     ) -> Readings {
         let templates = templates(taken);
         if mail.size() <= SMALL {
-            return Readings::by(mail, &planner.text, templates);
+            return Readings::by(mail, planner, templates);
         }
         let (mail, planner) = (Arc::clone(mail), Arc::clone(planner));
-        let read =
-            tokio::task::spawn_blocking(move || Readings::by(&mail, &planner.text, templates));
+        let read = tokio::task::spawn_blocking(move || Readings::by(&mail, &planner, templates));
         read.await.unwrap_or_else(|_| Readings {
             general: Err(Reply::new(554, "5.6.0", "this mail cannot be read")),
             own: Vec::new(),
@@ -58,8 +57,20 @@ impl Readings {
         })
     }
 
-    fn by(mail: &RawMail, settings: &Settings, templates: Vec<Arc<str>>) -> Readings {
-        let read = |settings: &Settings| text::read(mail, settings).map_err(Reply::from);
+    fn by(mail: &RawMail, planner: &Planner, templates: Vec<Arc<str>>) -> Readings {
+        let settings = &planner.text;
+        // A rule may want no more than the subject; which rule it is is known with the number.
+        let rules = planner.rules.iter();
+        let bare = rules
+            .filter_map(|rule| rule.text.as_deref())
+            .any(|template| !Settings::uses_body(template));
+        let read = |settings: &Settings| {
+            let read = match bare {
+                true => text::read_for_rules(mail, settings),
+                false => text::read(mail, settings),
+            };
+            read.map_err(Reply::from)
+        };
         let general = read(settings);
         let own: Vec<_> = templates
             .into_iter()

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{Timestamp, civil};
 
 use super::alarm::{Raising, SPEND};
+use super::forward::MAX_HOUR;
 use super::{Outbound, notify};
 use crate::mail::Reply;
 use crate::sms::{Class, MessageId, Number};
@@ -358,7 +359,7 @@ fn incident(over: &Over, message: &Message) -> String {
         ),
         Over::NumberHour(limit) => format!(
             "{account} sends to a number that has been sent {limit} SMS (segments) in an hour, which is \
-             all that limits.per_number_hour allows."
+             all that limits.per_number_hour allows, or {MAX_HOUR} when they are forwarded by incoming.rules."
         ),
         Over::SiteDay { day, limit } => {
             format!("The {limit} SMS (segments) that limits.site_day allows on {day} are used up.")

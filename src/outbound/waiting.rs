@@ -197,6 +197,7 @@ impl Outbound {
         to.due = due.filter(|due| *due > now);
         let mail = MailText {
             text: kept.text.clone(),
+            matter: kept.matter.clone(),
             subject: kept.origin.subject.clone(),
             message_id: kept.origin.message_id.clone(),
             references: kept.origin.thread.references.clone(),

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Dedupe, NewMessage, Origin, OutMail, StoreError, Taken};
+use crate::mail::text::Matter;
 use crate::sms::{MessageId, Number};
 
 /// As many as there may be users: a company with more contacts has a directory.
@@ -224,6 +225,8 @@ pub struct KeptMail {
     pub kept: Timestamp,
     /// The text, at most [`MAX_TEXT`] characters.
     pub text: String,
+    /// What a rule with a template makes its text of; `None`: no rule has one.
+    pub matter: Option<Matter>,
     /// Its sender asks for flash.
     pub flash: bool,
     /// Its sender asks for a confirmation.

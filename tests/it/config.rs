@@ -455,7 +455,7 @@ fn the_way_in(settings: &Settings) {
     assert_eq!(inbound.default.as_deref(), Some("reception@example.com"));
     assert_eq!(
         inbound.rules[0].action,
-        Delivery::Deliver(vec!["oncall@example.com".to_owned()])
+        Delivery::Deliver(vec!["oncall@example.com".to_owned()], None)
     );
     assert_eq!(
         (

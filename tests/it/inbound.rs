@@ -11,6 +11,7 @@ use self::house::{HOUR, House, PHONE, number, part, settings};
 use crate::sim::smtp_sink::{AtDot, Mail, SmtpSink};
 
 mod flood;
+mod forward;
 mod headers;
 mod house;
 mod optout;

@@ -42,6 +42,7 @@ mod presets;
 mod receipts;
 mod reload;
 mod reports;
+mod rules;
 mod sharing;
 mod sim;
 mod store;

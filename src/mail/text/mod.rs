@@ -75,6 +75,11 @@ impl Settings {
     pub fn check_template(template: &str) -> Result<(), String> {
         template::check(template)
     }
+
+    /// Whether a template needs what was written in the mail.
+    pub fn uses_body(template: &str) -> bool {
+        template::uses(template, "body")
+    }
 }
 
 /// `text.attachments`.
@@ -142,9 +147,38 @@ pub struct MailText {
     pub attachments: usize,
     /// What was done to the text that its sender may want to know.
     pub notes: Vec<String>,
+    /// What another template would be filled with; `None`: it is no mail, and none shapes it.
+    pub matter: Option<Matter>,
+    /// Why `text` is empty, of a mail that was read by [`read_for_rules`].
+    pub flaw: Option<Unreadable>,
+}
+
+/// What a template is filled with, beside the subject.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Matter {
+    /// What was written, or why nobody can read it.
+    pub text: Result<String, Unreadable>,
+    /// `[2 files]`, or nothing.
+    pub files: String,
+    /// The first author's address.
+    pub from: String,
+    /// Their name, else the address.
+    pub from_name: String,
+    /// The mail's size, for people.
+    pub size: String,
+    /// `Date` as it is.
+    pub date: String,
 }
 
 impl MailText {
+    /// The text in the shape of a template; as it is when it is no mail's.
+    pub fn shaped(&self, template: &str) -> Result<String, Unreadable> {
+        match &self.matter {
+            Some(matter) => matter.fill(template, &self.subject),
+            None => Ok(self.text.clone()),
+        }
+    }
+
     /// The conversation it stands in.
     pub fn thread(&self) -> Thread {
         let (answered, index) = (self.in_reply_to.as_deref(), self.thread_index.as_deref());
@@ -257,6 +291,15 @@ impl Unreadable {
 
 /// The mail's text and what its header says.
 pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable> {
+    let read = read_for_rules(mail, settings)?;
+    match read.flaw {
+        Some(why) => Err(why),
+        None => Ok(read),
+    }
+}
+
+/// The same of a mail of which the template makes no text: one of a rule may.
+pub fn read_for_rules(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable> {
     let parts = scan::parts(mail)?;
     let head = headers::decode(mail)?;
     let invitation = body::invitation(mail, &parts);
@@ -265,19 +308,27 @@ pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable>
         return Err(Unreadable::AttachmentsRefused);
     }
     let mut notes = Vec::new();
-    // "You have new mail" needs no text, and tells of encrypted mails too.
-    let text = match (template::uses(&settings.template, "body"), invitation) {
-        (true, Some(line)) => tidy::fold(&line),
-        (true, None) => {
-            let (text, cards) = text(mail, &parts, &head.subject, settings, &mut notes)?;
+    let text = match invitation {
+        Some(line) => Ok(tidy::fold(&line)),
+        None => text(mail, &parts, &head.subject, settings, &mut notes).map(|(text, cards)| {
             attachments -= cards.min(attachments);
             text
-        }
-        (false, _) => String::new(),
+        }),
     };
-    let text = shape(mail, settings, &head, &text, attachments)?;
+    if !template::uses(&settings.template, "body") {
+        // None of it is sent.
+        notes.clear();
+    }
+    let matter = matter(mail, settings, &head, text, attachments);
+    // "You have new mail" needs no text, and tells of encrypted mails too.
+    let (text, flaw) = match matter.fill(&settings.template, &head.subject) {
+        Ok(text) => (text, None),
+        Err(why) => (String::new(), Some(why)),
+    };
     Ok(MailText {
         text,
+        flaw,
+        matter: Some(matter),
         flash: headers::is_high_priority(mail) && settings.flash_on_priority,
         confirm: headers::has_word(&head.subject, &settings.confirm_word),
         receipt_requested: headers::wants_receipt(mail),
@@ -364,43 +415,81 @@ fn text(
     Ok((text, body.cards))
 }
 
-/// The template with the text in its place.
-fn shape(
+/// What templates are filled with.
+fn matter(
     mail: &RawMail,
     settings: &Settings,
     head: &headers::Decoded,
-    text: &str,
+    text: Result<String, Unreadable>,
     attachments: usize,
-) -> Result<String, Unreadable> {
-    let uses = |field| template::uses(&settings.template, field);
-    // Names and dates around nothing are no message; a subject is.
-    let subject_says_it = uses("subject") && !head.subject.is_empty();
-    if uses("body") && text.is_empty() && !subject_says_it {
-        return Err(Unreadable::Empty);
-    }
-    let mut body = text.to_owned();
-    if settings.attachments == Attachments::Mention && attachments > 0 {
-        let blank = if body.is_empty() { "" } else { "\n" };
-        let files = if attachments == 1 { "file" } else { "files" };
-        body.push_str(&format!("{blank}[{attachments} {files}]"));
-    }
+) -> Matter {
+    let mention = settings.attachments == Attachments::Mention && attachments > 0;
     let (name, address) = head.from.as_ref().map_or(("", ""), |(name, address)| {
         (name.as_str(), address.as_str())
     });
-    let fields = template::Fields {
-        body: &body,
-        subject: &head.subject,
-        from: address,
-        from_name: if name.is_empty() { address } else { name },
-        size: &size(mail),
-        date: &headers::plain(mail, "Date").unwrap_or_default(),
-    };
-    let text = template::fill(&settings.template, &fields)
-        .trim()
-        .to_owned();
-    match text.is_empty() {
-        true => Err(Unreadable::Empty),
-        false => Ok(text),
+    Matter {
+        text,
+        files: match (mention, attachments) {
+            (false, _) => String::new(),
+            (true, 1) => "[1 file]".to_owned(),
+            (true, files) => format!("[{files} files]"),
+        },
+        from: address.to_owned(),
+        from_name: if name.is_empty() { address } else { name }.to_owned(),
+        size: size(mail),
+        date: headers::plain(mail, "Date").unwrap_or_default(),
+    }
+}
+
+impl Matter {
+    /// The template with the fields in their places.
+    fn fill(&self, template: &str, subject: &str) -> Result<String, Unreadable> {
+        let uses = |field| template::uses(template, field);
+        let mut body = match uses("body") {
+            true => self.text.clone()?,
+            false => String::new(),
+        };
+        // Names and dates around nothing are no message; a subject is.
+        let subject_says_it = uses("subject") && !subject.is_empty();
+        if uses("body") && body.is_empty() && !subject_says_it {
+            return Err(Unreadable::Empty);
+        }
+        if !self.files.is_empty() {
+            let blank = if body.is_empty() { "" } else { "\n" };
+            body.extend([blank, &self.files]);
+        }
+        let fields = template::Fields {
+            body: &body,
+            subject,
+            from: &self.from,
+            from_name: &self.from_name,
+            size: &self.size,
+            date: &self.date,
+        };
+        let text = template::fill(template, &fields).trim().to_owned();
+        match text.is_empty() {
+            true => Err(Unreadable::Empty),
+            false => Ok(text),
+        }
+    }
+
+    /// Of an SMS that goes on to another phone.
+    pub fn of_sms(from: &str, name: &str, text: &str, date: &str) -> Matter {
+        Matter {
+            text: Ok(text.to_owned()),
+            files: String::new(),
+            from: from.to_owned(),
+            from_name: name.to_owned(),
+            size: format!("{} B", text.len()),
+            date: date.to_owned(),
+        }
+    }
+}
+
+// Nothing of it reaches a log by accident.
+impl std::fmt::Debug for Matter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Matter").finish_non_exhaustive()
     }
 }
 

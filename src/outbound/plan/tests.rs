@@ -77,14 +77,17 @@ pub(in crate::outbound) fn planner() -> Planner {
             OutgoingRule {
                 when: when(Field::Text, "(?i)password"),
                 action: Action::Reject("no passwords by SMS".into()),
+                text: None,
             },
             OutgoingRule {
                 when: when(Field::To, "^\\+1555777"),
                 action: Action::Gateways(vec!["dear".into(), "cheap".into()], Strategy::Cheapest),
+                text: None,
             },
             OutgoingRule {
                 when: when(Field::Subject, "pin"),
                 action: Action::Gateways(vec!["gone".into()], Strategy::InOrder),
+                text: None,
             },
         ],
         text: text::Settings::default(),
@@ -567,4 +570,61 @@ fn who_gets_a_confirmation() {
         let noted = plan.notes.iter().any(|note| note.contains("switched off"));
         assert_eq!(noted, policy == Never && address == Some(true), "{case:?}");
     }
+}
+
+/// What a rule makes of a mail of Ann's; `None`: no mail, but what a program sent.
+#[track_caller]
+fn check_template(template: &str, body: Option<&str>, expected: Result<&str, &str>) {
+    let mut planner = planner();
+    planner.rules.insert(
+        0,
+        OutgoingRule {
+            when: Condition::Any,
+            action: Action::Any,
+            text: Some(template.into()),
+        },
+    );
+    planner.text.template = "site {body}".into();
+    let to = admitted(&planner, "<+15551234567@sms.example.com>");
+    let mail = match body {
+        Some(body) => {
+            let raw = format!("From: Ann <ann@example.com>\nSubject: Lunch\n\n{body}\n");
+            let raw = RawMail::from_bytes(raw.as_bytes());
+            text::read_for_rules(&raw, &planner.text).expect("a mail")
+        }
+        None => MailText {
+            text: "as it is".into(),
+            ..MailText::default()
+        },
+    };
+    let plan = planner.plan(&mail, &to).map_err(|reply| reply.to_string());
+    let found = plan.as_ref().map(|plan| (plan.text.as_str(), plan.rule));
+    let expected = expected.map(|text| (text, Some(1)));
+    assert_eq!(found.map_err(String::as_str), expected, "{template}");
+}
+
+#[test]
+fn a_rule_has_a_template() {
+    let nothing = "554 5.6.0 This mail has no text that could be sent as SMS";
+    check_template("{body}", Some("noon"), Ok("noon"));
+    check_template("{from_name}: {subject}", Some("noon"), Ok("Ann: Lunch"));
+    check_template("{from_name}: {subject}", Some(""), Ok("Ann: Lunch"));
+    check_template(
+        "[{from}] {body}",
+        Some("noon"),
+        Ok("[ann@example.com] noon"),
+    );
+    check_template("{body}", Some(""), Err(nothing));
+    check_template("{from}: {body}", None, Ok("as it is"));
+}
+
+/// Without a rule that shapes it, a mail without a text is refused as ever.
+#[test]
+fn what_no_rule_shapes_needs_a_text() {
+    let planner = planner();
+    let to = admitted(&planner, "<+15551234567@sms.example.com>");
+    let raw = RawMail::from_bytes(b"From: ann@example.com\nSubject: Lunch\n\n");
+    let mail = text::read_for_rules(&raw, &planner.text).expect("a mail");
+    let refused = planner.plan(&mail, &to).expect_err("no text");
+    assert_eq!((refused.code, refused.enhanced), (554, "5.6.0"));
 }

@@ -229,7 +229,7 @@ struct Frail {
     task: tokio::task::JoinHandle<()>,
 }
 
-fn open(path: &std::path::Path) -> Arc<SledStore> {
+pub fn open(path: &std::path::Path) -> Arc<SledStore> {
     let store = StoreSettings {
         path: path.join("store"),
         largest: 1 << 20,

@@ -134,3 +134,29 @@ async fn what_waited_goes_through_the_guard() {
     assert_eq!(product.phone(DORA, 1), ["one"]);
     assert!(product.stop().success());
 }
+
+/// What a rule makes of a mail is known with the number, and its template needs what was in the mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_shapes_a_mail_that_waited() {
+    let sink = SmtpSink::start().await;
+    let place = place(
+        &sink,
+        "text: { template: \"site {body}\" }\noutgoing:\n  \
+         - { when: { to: \"^\\\\+1555666\" }, text: \"{from}, {subject}: {body}\" }\n",
+    );
+    let product = place.start();
+    let mut waiting = mail("teacher", "dora@sms.example.com", "Dinner", "at eight").without("From");
+    let from = "Miss Smith <teacher@example.com>";
+    waiting.header.push(("From".into(), from.into()));
+    assert_eq!(say(&product, &waiting).await, "accept");
+    let question = told(&sink, "teacher@example.com", QUESTION).await;
+    product.kill();
+    let product = place.start();
+    let answer = mail("teacher", &answers_to(&question), DORA, "");
+    assert_eq!(say(&product, &answer).await, "accept");
+    assert_eq!(
+        product.phone(DORA, 1),
+        ["teacher@example.com, Dinner: at eight"]
+    );
+    assert!(product.stop().success());
+}

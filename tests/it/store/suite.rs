@@ -1469,6 +1469,7 @@ fn kept(n: u64) -> NewKept {
             origin: Default::default(),
             kept: at(n as i64),
             text: "wait".into(),
+            matter: None,
             flash: false,
             confirm: false,
             private: false,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::original::{DsnRow, dsn, dsn_row};
 use super::{At, Damage, Id, Octets, Phone, Text, ThreadRow, encode, parse, text, texts};
+use crate::mail::text::{Matter, Unreadable};
 use crate::store::Origin;
 use crate::store::phonebook::{Audit, Entry, Group, KeptMail, Listing, Member, Question};
 
@@ -185,6 +186,44 @@ struct KeptMailRow<'a> {
     /// Not in older records, nor where nothing is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dsn: Option<DsnRow<'a>>,
+    /// Not in older records, nor where no rule shapes texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    matter: Option<MatterRow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MatterRow<'a> {
+    /// Not where nobody can read it.
+    text: Option<Text<'a>>,
+    files: Text<'a>,
+    from: Text<'a>,
+    from_name: Text<'a>,
+    size: Text<'a>,
+    date: Text<'a>,
+}
+
+impl<'a> MatterRow<'a> {
+    fn of(matter: &'a Matter) -> Self {
+        Self {
+            text: matter.text.as_ref().ok().map(|own| text(own)),
+            files: text(&matter.files),
+            from: text(&matter.from),
+            from_name: text(&matter.from_name),
+            size: text(&matter.size),
+            date: text(&matter.date),
+        }
+    }
+
+    fn into_matter(self) -> Matter {
+        Matter {
+            text: self.text.map(Text::into_owned).ok_or(Unreadable::Empty),
+            files: self.files.into_owned(),
+            from: self.from.into_owned(),
+            from_name: self.from_name.into_owned(),
+            size: self.size.into_owned(),
+            date: self.date.into_owned(),
+        }
+    }
 }
 
 /// The payload of a mail that waits.
@@ -210,6 +249,7 @@ pub fn encode_kept(mail: &KeptMail) -> Vec<u8> {
             .as_ref()
             .map(|print| Octets(Cow::Borrowed(print))),
         dsn: dsn_row(&mail.origin.dsn),
+        matter: mail.matter.as_ref().map(MatterRow::of),
     })
 }
 
@@ -231,6 +271,7 @@ pub fn decode_kept(payload: &[u8]) -> Result<KeptMail, Damage> {
         },
         kept: row.kept.0,
         text: row.text.into_owned(),
+        matter: row.matter.map(MatterRow::into_matter),
         flash: row.flash,
         confirm: row.confirm,
         private: row.private,
@@ -317,7 +358,12 @@ mod tests {
             };
             prop_assert_eq!(decode_question(&encode_question(&question)), Ok(question));
             let kept = KeptMail {
-                id, kept: at, text: a.clone(), flash: mails > 1, confirm: true, private: false,
+                id, kept: at, text: a.clone(),
+                matter: (mails > 5).then(|| Matter {
+                    text: b.clone().ok_or(Unreadable::Empty),
+                    ..Matter::of_sms(&a, &a, "", &a)
+                }),
+                flash: mails > 1, confirm: true, private: false,
                 due: (mails > 3).then_some(at), expires: (mails > 4).then_some(at),
                 origin: Origin {
                     queue_id: b.clone(), recipient: a.clone(), message_id: c.clone(),
