@@ -143,6 +143,8 @@ pub async fn run(
     let watched = (parts.gateways.clone(), ending.clone());
     inner.spawn(parts.outbound.alarms.clone().watch(watched.0, watched.1));
     let alarms = parts.outbound.alarms.clone();
+    let loops = parts.outbound.loops.clone();
+    inner.spawn(loops.tell(alarms.clone(), ending.clone()));
     inner.spawn(parts.outbound.alarms.clone().watch_mta(
         parts.target.clone(),
         parts.injector.trouble(),
@@ -391,6 +393,7 @@ impl Parts {
         );
         let desk = Arc::new(Desk {
             outbound: outbound.clone(),
+            inbound: inbound.clone(),
             simulated: simulated.clone(),
             reload,
             gateways: listed(settings, &gateways),

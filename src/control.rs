@@ -7,6 +7,7 @@
 mod gateways;
 mod held;
 mod inbound;
+mod mails;
 mod optout;
 mod phonebook;
 mod tokens;
@@ -26,8 +27,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::gateways::Listed;
 pub use self::inbound::{InboundRequest, Which};
+pub use self::mails::{MailRequest, These};
 pub use self::phonebook::PhonebookRequest;
 use crate::gateway::simulated::{Direction, Simulated, Written};
+use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::outbound::wishes::{self, Wishes};
 use crate::sms::{MessageId, Number};
@@ -163,6 +166,8 @@ pub enum Request {
     Phonebook(PhonebookRequest),
     /// Of received SMS.
     Inbound(InboundRequest),
+    /// Of mails for the MTA.
+    Mails(MailRequest),
     /// The phones of the simulated network.
     Phones,
     /// What one of them shows.
@@ -204,6 +209,8 @@ pub type Reload = mpsc::Sender<oneshot::Sender<Result<Vec<String>, String>>>;
 pub struct Desk {
     /// The outbound path, with its store.
     pub outbound: Arc<Outbound>,
+    /// The inbound path.
+    pub inbound: Arc<Inbound>,
     /// The simulated networks.
     pub simulated: Vec<Arc<Simulated>>,
     /// Has the configuration read again; `None`: there is no daemon that runs by it.
@@ -259,6 +266,7 @@ impl Desk {
             Request::OptIn { number } => self.opt_in(&number).await,
             Request::Phonebook(request) => self.phonebook(request).await,
             Request::Inbound(request) => self.inbound(request).await,
+            Request::Mails(request) => self.mails(request).await,
             Request::Phones => self.phones(),
             Request::Phone { number } => self.phone(&number),
             Request::Reply {

@@ -323,7 +323,7 @@ fn decide(
     let whole = |taken: &Taken| {
         let mail = read.to(taken.payer()).as_ref().map_err(Clone::clone)?;
         match planner.refuses(envelope, mail) {
-            Some(reply) => Err(reply),
+            Some(refusal) => Err(refusal.reply().clone()),
             None => Ok(mail),
         }
     };

@@ -36,7 +36,7 @@ enum InboundCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Deliver them after all: each text is a mail
+    /// Deliver them after all: each text is a mail, with all of its parts that are here
     #[command(
         override_usage = "sms-milter inbound release <ID>...\n       sms-milter inbound release --sender <SENDER>\n       sms-milter inbound release --all"
     )]
@@ -106,6 +106,12 @@ pub async fn run(path: &Path, args: &InboundArgs, out: &mut dyn Write) -> Result
         InboundCommand::Release(which) => {
             for line in request(InboundRequest::Release(which.into())).await? {
                 writeln!(out, "{} SMS released", line["released"])?;
+                if let Some(left @ 1..) = line["left"].as_u64() {
+                    return Err(Failure::unavailable(format!(
+                        "{left} SMS stay: nobody would get them. Set incoming.default (or default of their gateway), \
+                         reload, and release them again"
+                    )));
+                }
             }
             Ok(())
         }

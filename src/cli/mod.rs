@@ -8,6 +8,7 @@ pub mod check;
 pub mod explain;
 pub mod gateways;
 pub mod inbound;
+pub mod mail;
 pub mod modem;
 pub mod optout;
 pub mod pdu;
@@ -67,6 +68,8 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Look after received SMS that need an admin
     Inbound(inbound::InboundArgs),
+    /// Look after mails of ours that the mail server has not taken
+    Mail(mail::MailArgs),
     /// Send an SMS
     Send(send::SendArgs),
     /// Encode and decode SMS PDUs
@@ -191,6 +194,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Explain(args) => runtime.block_on(explain::run(path, &args, out)),
         Command::Queue(args) => runtime.block_on(queue::run(path, &args, out)),
         Command::Inbound(args) => runtime.block_on(inbound::run(path, &args, out)),
+        Command::Mail(args) => runtime.block_on(mail::run(path, &args, out)),
         Command::Send(args) => runtime.block_on(send::run(path, &args, out)),
         Command::Pdu(args) => pdu::run(&args, out).map_err(|e| Failure::data(e.to_string())),
         Command::Gateways(args) => runtime.block_on(gateways::run(path, &args, out)),

@@ -111,7 +111,7 @@ impl Inbound {
             if work.len() + desk.again.len() < MAX_AGAIN {
                 let leased = self.store.lease_inbound(now, BATCH).await;
                 let leased = leased.inspect_err(|_| desk.again.append(&mut work))?;
-                full = leased.len() == BATCH;
+                full = leased.len() >= BATCH;
                 work.extend(desk.sort_out(now, &settings, leased));
             }
             work.extend(desk.expired(now, &settings));
@@ -324,7 +324,7 @@ impl Inbound {
 
     /// What becomes of a text, and what its sender is called, with all that directories know. `None`: one
     /// does not answer, and the text is to wait; not for ever, because what it says may be urgent.
-    async fn known(
+    pub(super) async fn known(
         &self,
         desk: &mut Desk,
         now: Timestamp,

@@ -264,7 +264,7 @@ fn text(whole: Whole) -> Work {
 
 /// The texts of rows that were settled, and when; those of one text were settled in one transaction, so
 /// they have their time in common.
-fn texts(settings: &Settings, rows: Vec<store::Inbound>) -> Vec<(Timestamp, Whole)> {
+pub(super) fn texts(settings: &Settings, rows: Vec<store::Inbound>) -> Vec<(Timestamp, Whole)> {
     let sets = sets(settings, rows).into_iter();
     sets.filter_map(|(at, pieces)| Some((at, assemble(settings.speech.house(), pieces)?)))
         .collect()

@@ -18,6 +18,7 @@ pub mod join;
 pub mod keep;
 pub mod optout;
 mod quarantine;
+mod release;
 mod shown;
 mod spate;
 mod special;

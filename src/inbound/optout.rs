@@ -8,6 +8,11 @@
 //! A phone is confirmed at most one end and one new beginning a day, whatever it repeats; who is on the list
 //! already is not told again to anybody. START of a phone that is not on the list is a text like any other.
 //!
+//! On a nearly full disk, where every other SMS is left with its gateway, one that changes the list is kept all
+//! the same, from the room that the store spares for the states of messages: [`Inbound::spared`] says what of
+//! it. What it changes is settled as ever while there is room for a word; with less than that the phone goes on
+//! the list, or leaves it, and nobody is told of it, neither by SMS nor by mail.
+//!
 //! Honoured for all classes, alarms too. 47 CFR 64.1200 and the European rules except emergencies from
 //! consent, but carriers block all the same (CTIA), and whoever is called out at night and writes STOP means
 //! it; the mails, and the refusals from then on, tell those who rely on that phone. `sms-milter optout
@@ -17,7 +22,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Inbound;
 use super::address::Recipient;
@@ -25,7 +30,9 @@ use super::deliver::{Caller, outcome};
 use super::whole::Whole;
 use crate::sms::Number;
 use crate::store::optout::{By, Change, OptOut};
-use crate::store::{InboundState, NewMessage, OutMail, StoreError, Taken};
+use crate::store::{
+    Content, InboundOutcome, InboundState, NewMessage, OutMail, Received, StoreError, Taken,
+};
 
 pub mod words;
 
@@ -40,6 +47,11 @@ const CONFIRM_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// So many who lately wrote to a phone are told; a phone that more people write to is a robot.
 const MAX_TOLD: usize = 100;
+
+/// Octets of a PDU or a push that are kept from the room that is spared. A PDU has 176 at most, the pushes of
+/// providers 1 or 2 KiB. With [`MAX_TOLD`] mails of 2 KiB at the worst, the 48 MiB that are spared are enough for
+/// hundreds of STOPs, and for thousands with the one or two mails that there are.
+const MAX_RAW: usize = 4096;
 
 /// `incoming.opt_out`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,6 +95,40 @@ impl Inbound {
         })
     }
 
+    /// What of an SMS is kept from the room that is spared, if it changes the list: all that is needed to settle
+    /// it, a text of at most 100 characters, and its octets unless they are too many. What changes nothing
+    /// (STOP again, START of a phone that is not on the list) waits for room like any other SMS.
+    pub(super) fn spared(&self, received: &Received) -> Option<Received> {
+        let Content::Sms {
+            from,
+            text,
+            binary: None,
+            concat,
+            marks,
+            ..
+        } = &received.content
+        else {
+            return None;
+        };
+        let phone = from.number()?;
+        let is_part = concat.is_some_and(|concat| concat.parts > 1);
+        // A text has 140 octets of header at most; a push may say what it likes.
+        if is_part || marks.udh.len() > 140 {
+            return None;
+        }
+        let settings = self.settings();
+        let (wish, _) = settings.opt_out.words.find(text)?;
+        let is_out = self.store.is_opted_out(phone, None);
+        let changes = is_out == (wish == Wish::Start);
+        changes.then(|| Received {
+            raw: match received.raw.len() > MAX_RAW {
+                true => Vec::new(),
+                false => received.raw.clone(),
+            },
+            ..received.clone()
+        })
+    }
+
     /// Does what the text asks, durably.
     pub(super) async fn settle_opt(
         &self,
@@ -100,7 +146,7 @@ impl Inbound {
             Wish::Stop => Change::Out(self.row(now, whole, &asked)),
             Wish::Start => Change::In(asked.phone.clone()),
         };
-        let taken = self.store.settle_opt(now, outcome, change).await?;
+        let taken = self.change(now, outcome, change).await?;
         let event = match asked.wish {
             Wish::Stop if asked.is_repeat => "opted-out-already",
             Wish::Stop => "opted-out",
@@ -117,6 +163,26 @@ impl Inbound {
         // What was queued before is to be looked at, too.
         self.message_bell.notify_one();
         Ok(())
+    }
+
+    /// Changes the list; without a word to anybody where there is no room for one.
+    async fn change(
+        &self,
+        now: Timestamp,
+        told: InboundOutcome,
+        change: Change,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let silent = outcome(told.ids.clone(), told.state, now);
+        match self.store.settle_opt(now, told, change.clone()).await {
+            Err(StoreError::Full) => {
+                warn!(
+                    event = "opt-out-not-told",
+                    why = "the disk of the store is full"
+                );
+                self.store.settle_opt(now, silent, change).await
+            }
+            settled => settled,
+        }
     }
 
     fn row(&self, now: Timestamp, whole: &Whole, asked: &Asked) -> OptOut {

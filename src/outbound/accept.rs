@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::admit::{Admitted, Judgement, Taken};
 use super::ask::Letter;
+use super::loops::Refusal;
 use super::notify::OfThis;
 use super::phonebook::Lesson;
 use super::plan::{self, Plan, Planner};
@@ -189,7 +190,7 @@ impl Outbound {
     fn leave_out(&self, cases: &mut [Case], error: &StoreError) -> bool {
         let mut found = false;
         let mut refuse = |case: &mut Case, reply: &Reply| {
-            case.outcome = Err(reply.clone());
+            case.outcome = Err(reply.clone().into());
             found = true;
         };
         match error {
@@ -309,7 +310,7 @@ impl Outbound {
             circle: None,
         };
         let whom = taken.as_ref().ok().map(loops::whom);
-        let whole = |taken: &Taken| {
+        let whole = |taken: &Taken| -> Result<_, Refusal> {
             let read = match (taken, read.to(taken.payer())) {
                 // An answer needs no text.
                 (Taken::Answer(_), Err(reply)) => read.head().ok_or(reply),
@@ -319,18 +320,15 @@ impl Outbound {
             let host = &self.writer.letterhead.hostname;
             let id = mail.message_id.as_deref().unwrap_or_default();
             match planner.refuses(envelope, mail) {
-                Some(reply) => Err(reply),
+                Some(refusal) => Err(refusal),
                 None if loops::is_ours(id, host) => Err(admit::circle()),
                 None => Ok(mail),
             }
         };
+        let taken = taken.map_err(Refusal::from);
         let (taken, mail) = match taken.and_then(|taken| whole(&taken).map(|mail| (taken, mail))) {
             Ok(both) => both,
-            Err(reply) => {
-                let circle = whom.filter(|_| admit::is_circle(&reply));
-                let case = case((Err(reply), false));
-                return vec![Case { circle, ..case }];
-            }
+            Err(refusal) => return vec![case((Err(refusal), false)).of(whom)],
         };
         let admitted = match taken {
             Taken::Number(admitted) => vec![Ok(admitted)],
@@ -359,7 +357,7 @@ impl Outbound {
                 let new = self.new_message(planner, envelope, &rcpt, raw, mail, to, now);
                 case(new).of(Some(whom))
             }
-            Err(reply) => case((Err(reply), false)),
+            Err(reply) => case((Err(reply.into()), false)),
         });
         outcomes.collect()
     }
@@ -377,13 +375,13 @@ impl Outbound {
         now: Timestamp,
     ) -> (Outcome, bool) {
         if let Err(reply) = self.wanted(&to.number) {
-            return (Err(reply), false);
+            return (Err(reply.into()), false);
         }
         let heeded = heed::heeded(mail, to, now);
         let planned = heeded.and_then(|to| Ok((planner.plan(mail, &to)?, to)));
         let (plan, to) = match planned {
             Ok(planned) => planned,
-            Err(reply) => return (Err(reply), false),
+            Err(reply) => return (Err(reply.into()), false),
         };
         let cut = plan.cut;
         let round = self.loops.judge(
@@ -398,7 +396,7 @@ impl Outbound {
         );
         let round = match round {
             Ok(round) => round,
-            Err(reply) => return (Err(reply), false),
+            Err(refusal) => return (Err(refusal), false),
         };
         let (key, weak) = plan::repeat_key(envelope, raw, &to);
         let window = if weak { WEAK_WINDOW } else { REPEAT_WINDOW };
@@ -552,8 +550,9 @@ impl Outbound {
             self.changed(lessons.iter().map(|lesson| &lesson.change));
         }
         for case in cases {
-            if let Err(reply) = &case.outcome {
+            if let Err(refusal) = &case.outcome {
                 // Not the text: it may name a number.
+                let reply = refusal.reply();
                 let (code, status) = (reply.code, reply.enhanced);
                 tracing::info!(queue_id, code, status, event = "refused");
             }
@@ -576,7 +575,7 @@ struct Case {
 }
 
 /// What a recipient brings.
-pub(super) type Outcome = Result<Box<Good>, Reply>;
+pub(super) type Outcome = Result<Box<Good>, Refusal>;
 
 /// What a recipient brings: a message, something learned, a mail that waits.
 #[derive(Default)]
@@ -615,7 +614,7 @@ fn within(room: usize, mut cases: Vec<Case>) -> Vec<Case> {
     cases.truncate(1);
     if let Some(case) = cases.first_mut() {
         let text = format!("one mail may be sent to {MAX_MESSAGES} numbers at most");
-        case.outcome = Err(Reply::new(550, "5.5.3", text));
+        case.outcome = Err(Reply::new(550, "5.5.3", text).into());
     }
     cases
 }
@@ -623,7 +622,7 @@ fn within(room: usize, mut cases: Vec<Case>) -> Vec<Case> {
 impl Case {
     /// Whom a circle would be between, if the outcome is that there is one.
     fn of(mut self, whom: Option<loops::Whom>) -> Self {
-        let is_circle = self.outcome.as_ref().is_err_and(loops::is_refusal);
+        let is_circle = self.outcome.as_ref().is_err_and(Refusal::is_circle);
         self.circle = whom.filter(|_| is_circle);
         self
     }
@@ -649,7 +648,10 @@ impl Case {
 
 /// The one reply that the end of a message allows, when it is right for every recipient.
 fn refused_alike(cases: &[Case], others: bool) -> Option<Reply> {
-    let replies = || cases.iter().map(|case| case.outcome.as_ref().err());
+    let replies = || {
+        let refusals = cases.iter().map(|case| case.outcome.as_ref().err());
+        refusals.map(|refusal| refusal.map(Refusal::reply))
+    };
     // What may succeed later is not to be given up for what cannot.
     if let Some(later) = replies().flatten().find(|reply| reply.is_temporary()) {
         return Some(later.clone());

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::lookup::Known;
+use super::loops::Refusal;
 use super::plan::{Planner, unwished};
 use super::wishes::Wishes;
 use crate::access::Payer;
@@ -379,9 +380,9 @@ impl Planner {
     }
 
     /// Why no SMS can come of this mail, whoever it is for.
-    pub fn refuses(&self, envelope: &Envelope, mail: &MailText) -> Option<Reply> {
+    pub fn refuses(&self, envelope: &Envelope, mail: &MailText) -> Option<Refusal> {
         let text = if mail.own_loop {
-            CIRCLE
+            return Some(circle());
         } else if envelope.sender.is_empty() {
             NULL_SENDER
         } else if mail.auto_submitted == AutoSubmitted::Replied {
@@ -389,20 +390,15 @@ impl Planner {
         } else {
             return None;
         };
-        Some(Reply::new(550, "5.7.1", text))
+        Some(Reply::new(550, "5.7.1", text).into())
     }
 }
 
 const CIRCLE: &str = "this mail came from an SMS: it would go in a circle";
 
 /// The refusal of what bears our own mark.
-pub(super) fn circle() -> Reply {
-    Reply::new(550, "5.7.1", CIRCLE)
-}
-
-/// Whether it was refused because it bears our own mark.
-pub(super) fn is_circle(reply: &Reply) -> bool {
-    reply.text == CIRCLE
+pub(super) fn circle() -> Refusal {
+    Refusal::Circle(Reply::new(550, "5.7.1", CIRCLE))
 }
 
 fn wrong(text: String) -> Reply {

@@ -68,6 +68,11 @@ impl Alarms {
         }
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
     /// Who writes what the admin is told.
     pub(super) fn writer(&self) -> &Writer {
         &self.writer

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::accept::{Good, Outcome, REPEAT_WINDOW, WEAK_WINDOW};
 use super::admit::{Admitted, Answering, Person, Source};
+use super::loops::Refusal;
 use super::names::{self, CODE};
 use super::phonebook::Lesson;
 use super::plan::{self, Planner};
@@ -110,7 +111,12 @@ impl Outbound {
         let admin = &self.writer.admin;
         match letter.planner.course(envelope, &person, mail, admin, now) {
             Ok(Course::Send(to)) => send(to),
-            Ok(Course::Ask) => (self.wait(letter, &person).map(Box::new), false),
+            Ok(Course::Ask) => (
+                self.wait(letter, &person)
+                    .map(Box::new)
+                    .map_err(Refusal::from),
+                false,
+            ),
             Ok(Course::Learn(to, told)) => {
                 let (outcome, cut) = send(to);
                 let lesson = self.taught(person, told, now);
@@ -122,7 +128,7 @@ impl Outbound {
                 });
                 (outcome, cut)
             }
-            Err(reply) => (Err(reply), false),
+            Err(reply) => (Err(reply.into()), false),
         }
     }
 
@@ -256,13 +262,13 @@ impl Outbound {
         // The mails that wait would be refused one by one.
         planner.admit(envelope, told.clone(), &asked, now)?;
         if configured {
-            return Err(fixed(address));
+            return Err(fixed(address).into());
         }
         match &entry {
             // Somebody was faster, and said the same.
             Some(entry) if entry.number == told => return Ok(Box::default()),
             Some(entry) if !may_replace(Some(entry), &payer.account, &self.writer.admin) => {
-                return Err(not_yours(address));
+                return Err(not_yours(address).into());
             }
             _ => {}
         }

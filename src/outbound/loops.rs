@@ -17,18 +17,25 @@
 //! what is urgent (`class: alarm`) is not counted at all. Dates and times of day make no difference to a text,
 //! nor do figures in a sentence.
 //!
+//! A circle may also end elsewhere: what comes back to us is no new SMS but a repeat of the one that it began with,
+//! and is dropped as that (durability W12). Providers repeat themselves, too, so that alone says nothing; but when
+//! we sent the phone the very words of its SMS, at once or a whole sentence, and then have that SMS again, our own
+//! words came back. That is told as well ([`Loops::repeated`]).
+//!
 //! In memory: after a restart a circle gets [`MOST`] SMS more, which costs less than a write for each SMS. That
 //! the admin was told is kept ([`super::alarm`]). At most `MAX_PAIRS` pairs and as many phones are known; of more
 //! the oldest are forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use tokio::sync::{Notify, watch};
 
 use super::admit::Taken;
+use super::alarm::Alarms;
 use crate::mail::Reply;
 use crate::mail::text::MailText;
 use crate::sms::{Class, Number};
@@ -57,6 +64,9 @@ const MAX_TEXT: usize = 4_000;
 /// Some 200 octets each.
 const MAX_PAIRS: usize = 10_000;
 
+/// Circles that wait to be told of: an admin hears of a few a day.
+const MAX_FOUND: usize = 20;
+
 /// What a text says, whenever it is said.
 type Gist = [u8; 32];
 
@@ -64,6 +74,9 @@ type Gist = [u8; 32];
 #[derive(Default)]
 pub struct Loops {
     known: Mutex<Known>,
+    /// Circles that nobody was told of yet, and who is rung for them.
+    found: Mutex<Vec<Whom>>,
+    bell: Notify,
 }
 
 #[derive(Default)]
@@ -92,6 +105,36 @@ pub(super) struct Round {
     after: Option<(u64, Gist)>,
     /// How many mails in a row looked like an automatic answer, this one among them; 0: it cannot be one.
     times: u32,
+    /// It said what the SMS before it had said, too soon or too well for a person.
+    echoes: bool,
+}
+
+/// Why a recipient brings nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Whatever the reply says.
+    Plain(Reply),
+    /// It would go round for ever: an admin is to hear of it, too.
+    Circle(Reply),
+}
+
+impl Refusal {
+    /// What the sender hears.
+    pub fn reply(&self) -> &Reply {
+        match self {
+            Refusal::Plain(reply) | Refusal::Circle(reply) => reply,
+        }
+    }
+
+    pub(super) fn is_circle(&self) -> bool {
+        matches!(self, Refusal::Circle(_))
+    }
+}
+
+impl From<Reply> for Refusal {
+    fn from(reply: Reply) -> Self {
+        Refusal::Plain(reply)
+    }
 }
 
 /// Between whom a circle is: an account, and a phone if there is one.
@@ -132,7 +175,7 @@ impl Loops {
     }
 
     /// Whether the mail may go; if so, what is to be noted when it went. Changes nothing.
-    pub(super) fn judge(&self, mail: &Mail<'_>, now: Timestamp) -> Result<Round, Reply> {
+    pub(super) fn judge(&self, mail: &Mail<'_>, now: Timestamp) -> Result<Round, Refusal> {
         let known = self.lock();
         let (gist, letters) = gist(mail.text);
         let key = (mail.account.to_owned(), mail.phone.clone());
@@ -150,6 +193,10 @@ impl Loops {
             gist,
             after: heard.map(|heard| (heard.count, heard.gist)),
             times: 0,
+            echoes: heard.is_some_and(|heard| {
+                let at_once = now.duration_since(heard.at) <= AT_ONCE;
+                heard.gist == gist && (at_once || letters >= SENTENCE)
+            }),
         };
         let Some(heard) = heard.filter(|_| mail.class != Class::Alarm) else {
             // The next SMS is to be a new one all the same.
@@ -170,7 +217,7 @@ impl Loops {
         };
         round.times = before.filter(repeats).map_or(1, |before| before.times + 1);
         match round.times > MOST {
-            true => Err(refusal()),
+            true => Err(Refusal::Circle(Reply::new(550, "5.7.1", MACHINES))),
             false => Ok(round),
         }
     }
@@ -181,6 +228,48 @@ impl Loops {
         let key = (round.account.clone(), round.phone.clone());
         known.pairs.insert(key, round);
         forget(&mut known.pairs, |round| round.at);
+    }
+
+    /// An SMS of this phone came that we have already. If it is our own words that came back, an admin is told.
+    pub fn repeated(&self, phone: &Number, text: &str, now: Timestamp) {
+        let (gist, _) = gist(text);
+        let is_echo = |round: &&Round| {
+            let lately = now.duration_since(round.at).abs() <= LATER;
+            round.echoes && round.phone == *phone && round.gist == gist && lately
+        };
+        let echo = self.lock().pairs.values().find(is_echo).cloned();
+        let Some(round) = echo else { return };
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let whom = (round.account, Some(round.phone));
+        if found.len() < MAX_FOUND && !found.contains(&whom) {
+            found.push(whom);
+        }
+        drop(found);
+        self.bell.notify_one();
+    }
+
+    /// Has an admin hear of circles that ended elsewhere, until `stop`.
+    pub async fn tell(self: Arc<Self>, alarms: Arc<Alarms>, mut stop: watch::Receiver<bool>) {
+        loop {
+            let is_last = *stop.borrow();
+            for (account, phone) in self.found() {
+                let now = alarms.now();
+                alarms.circle(&account, phone.as_ref(), now).await;
+            }
+            if is_last {
+                return;
+            }
+            tokio::select! {
+                () = self.bell.notified() => {}
+                changed = stop.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Those to be told of, which are none then.
+    fn found(&self) -> Vec<Whom> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *found)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -200,18 +289,9 @@ fn forget<K: Eq + Hash, V>(known: &mut HashMap<K, V>, at: impl Fn(&V) -> Timesta
     known.retain(|_, value| at(value) > middle);
 }
 
+/// What the third of them hears.
 const MACHINES: &str = "the same text again, in answer to an SMS as quickly as before: two machines seem to \
                         answer each other; whoever wrote this may write something else";
-
-/// What the third of them hears.
-fn refusal() -> Reply {
-    Reply::new(550, "5.7.1", MACHINES)
-}
-
-/// Whether it is that refusal.
-pub(super) fn is_refusal(reply: &Reply) -> bool {
-    reply.text == refusal().text
-}
 
 /// Whether a mail says that it answers one of ours: by a Message-ID that ends in `host`, or as people's mail
 /// programs and answering machines say it.

@@ -155,6 +155,11 @@ impl Outbound {
         self.decides.get()
     }
 
+    /// A mail may be due: look.
+    pub fn wake_mail(&self) {
+        self.wake_mail.notify_one();
+    }
+
     /// Something may be due: look.
     pub fn wake(&self) {
         self.wake.notify_one();

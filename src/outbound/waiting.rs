@@ -261,20 +261,18 @@ impl Outbound {
         let Some(to) = &kept.origin.report_to else {
             return Vec::new();
         };
-        let mut mail = RawMail {
-            // There is no body any more.
-            truncated: true,
-            ..RawMail::default()
-        };
+        let mut headers = Vec::new();
         let mut field = |name: &str, value: &str| {
             if !value.is_empty() && !value.contains(char::is_control) {
-                mail.headers.push((name.into(), value.into()));
+                headers.push((name.into(), value.into()));
             }
         };
         field("Subject", &kept.origin.subject);
         if let Some(id) = &kept.origin.message_id {
             field("Message-ID", &format!("<{id}>"));
         }
+        // There is no body any more.
+        let mail = RawMail::without_body(headers);
         let failed = [Failed {
             recipient: kept.origin.recipient.clone(),
             dsn: &kept.origin.dsn.recipient,

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod guard;
+pub mod mails;
 pub mod optout;
 pub mod phonebook;
 pub mod sled;
@@ -24,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::accounts::{Account, Reset};
 use self::guard::{Need, Spending, Watch};
+use self::mails::Mails;
 use self::optout::OptOuts;
 use self::phonebook::Phonebook;
 use crate::mail::dsn::Dsn;
@@ -690,7 +692,7 @@ pub enum StoreError {
 
 /// The verbs. See the module's contract.
 #[async_trait]
-pub trait Store: Phonebook + OptOuts + Send + Sync + 'static {
+pub trait Store: Phonebook + OptOuts + Mails + Send + Sync + 'static {
     /// Takes new messages and mails, charges and keys with them: all or nothing. The answers are in
     /// the order of `messages`. Messages that are `Held` already are charged, and not looked at by the
     /// guard.
@@ -814,8 +816,9 @@ pub trait Store: Phonebook + OptOuts + Send + Sync + 'static {
         received: Received,
     ) -> Result<Kept, StoreError>;
 
-    /// Received SMS that are due: `Open`, `Asked` or `Released`, oldest first. The caller's until settled or the
-    /// process ends.
+    /// Received SMS that are due: `Open`, `Asked` or `Released`, oldest first; at most `max`, and those that are
+    /// due at the very time of the last of them: so the parts of a text that was settled are leased together.
+    /// The caller's until settled or the process ends.
     async fn lease_inbound(&self, now: Timestamp, max: usize) -> Result<Vec<Inbound>, StoreError>;
 
     /// Writes what became of received SMS.

@@ -11,7 +11,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{InboundOutcome, StoreError, Taken};
+use super::{InboundOutcome, Kept, Received, StoreError, Taken};
 use crate::sms::{MessageId, Number};
 
 /// A phone that wants no SMS.
@@ -70,8 +70,20 @@ pub trait OptOuts: Send + Sync {
     /// Takes a phone off the list; `None`: it was not there.
     async fn opt_in(&self, phone: &Number) -> Result<Option<OptOut>, StoreError>;
 
+    /// Keeps a received SMS that will change the list, as [`super::Store::keep_inbound`], also where that says
+    /// [`StoreError::Full`]: from what is spared for the states of messages, down to the room for a word.
+    /// The caller sees to it that the SMS is small.
+    async fn keep_opt(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError>;
+
     /// Writes what became of a received SMS together with what it changes on the list: as
     /// [`super::Store::settle_inbound`]. The answers are those to the outcome's messages.
+    /// [`StoreError::Full`]: there is not even room for a word, and nothing was done; an outcome without mails
+    /// and messages is done all the same.
     async fn settle_opt(
         &self,
         now: Timestamp,

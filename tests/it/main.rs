@@ -47,5 +47,6 @@ mod sharing;
 mod sim;
 mod store;
 mod store_crash;
+mod stuck;
 mod told;
 mod web;

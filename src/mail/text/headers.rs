@@ -66,6 +66,12 @@ pub(super) fn decode(mail: &RawMail) -> Result<Decoded, Unreadable> {
     })
 }
 
+/// The subject alone, decoded, in one line; `None`: it has none, or one that cannot be read.
+pub fn subject(mail: &RawMail) -> Option<String> {
+    let subject = decode(mail).ok()?.subject;
+    (!subject.is_empty()).then_some(subject)
+}
+
 /// The value with the raw octets inside of encoded words as RFC 2047 §4.2 wants them: they are of the word's
 /// charset, not of the field's.
 fn within_words(value: &[u8]) -> Cow<'_, [u8]> {

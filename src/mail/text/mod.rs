@@ -29,7 +29,7 @@ use regex::Regex;
 
 use super::thread::Thread;
 
-pub use headers::{is_list, without_secrets};
+pub use headers::{is_list, subject, without_secrets};
 pub use raw::RawMail;
 pub use times::moment;
 

@@ -14,7 +14,7 @@ pub struct RawMail {
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body's octets, at most `milter.max_message` of them.
     pub body: Vec<u8>,
-    /// Whether the body went on after what is here.
+    /// Whether the body went on after what is here; of a mail [without its body](RawMail::without_body) it did.
     pub truncated: bool,
 }
 
@@ -30,6 +30,15 @@ impl fmt::Debug for RawMail {
 }
 
 impl RawMail {
+    /// What is left of a mail whose body was not kept: it is neither empty nor whole.
+    pub fn without_body(headers: Vec<(Vec<u8>, Vec<u8>)>) -> RawMail {
+        RawMail {
+            headers,
+            body: Vec::new(),
+            truncated: true,
+        }
+    }
+
     /// The mail with CRLF in its header; the body as it came.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.size() + 4 * self.headers.len());

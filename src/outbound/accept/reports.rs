@@ -60,11 +60,11 @@ impl Outbound {
         let mut cut: BTreeMap<(Option<&str>, u8), Vec<&Message>> = BTreeMap::new();
         for case in cases {
             match &case.outcome {
-                Err(reply) if !silent && !case.told.is_empty() => {
+                Err(refusal) if !silent && !case.told.is_empty() => {
                     failed.entry(&case.told).or_default().push(Failed {
                         recipient: case.rcpt.to_string(),
                         dsn: &case.dsn,
-                        reply,
+                        reply: refusal.reply(),
                     });
                 }
                 Ok(good) if case.cut => {

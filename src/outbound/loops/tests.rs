@@ -4,7 +4,8 @@ const VACATION: &str = "I am on holiday until Monday and read no mail.";
 const DRIVING: &str = "I'm driving, talk to you later";
 
 /// A conversation: `<TEXT` an SMS, `>TEXT` a mail, `~N` seconds go by, `!TEXT` a mail that is refused, `*TEXT` an
-/// alarm; with `answers` the mails say that they answer.
+/// alarm, `=TEXT` an SMS that came before and now a second time, `@TEXT` the same, and it is told as a circle; with
+/// `answers` the mails say that they answer.
 #[track_caller]
 fn check(steps: &[&str], answers: bool) {
     let loops = Loops::default();
@@ -30,6 +31,12 @@ fn check(steps: &[&str], answers: bool) {
             ">" => assert!(mail(Class::Normal), "{n}: {step}"),
             "!" => assert!(!mail(Class::Normal), "{n}: {step}"),
             "*" => assert!(mail(Class::Alarm), "{n}: {step}"),
+            "=" | "@" => {
+                loops.repeated(&phone, text, now);
+                let told = [("ann@example.com".to_owned(), Some(phone.clone()))];
+                let expected = if kind == "@" { &told[..] } else { &[] };
+                assert_eq!(loops.found(), expected, "{n}: {step}");
+            }
             "~" => now += SignedDuration::from_secs(text.parse().expect("seconds")),
             _ => panic!("{step}"),
         }
@@ -88,6 +95,25 @@ fn hours_later_it_is_still_the_same_machine() {
         ],
         false,
     );
+}
+
+#[test]
+fn our_own_words_that_come_back_as_a_repeat_are_a_circle() {
+    let (sms, mail) = (format!("<{VACATION}"), format!(">{VACATION}"));
+    let (told, not) = (format!("@{VACATION}"), format!("={VACATION}"));
+    check(&[&sms, "~20", &mail, "~40", &told, "~1", &told], false);
+    check(&["<Test", "~2", ">Test", "~9", "@Test"], false);
+    check(&["<Down", "~2", "*Down", "~9", "@Down"], false);
+    // A provider repeats itself, whatever people write meanwhile.
+    check(&[&sms, "~1", &not], false);
+    check(&[&sms, "~1", ">Get well", "~1", &not], false);
+    check(&[&mail, "~1", &sms, "~1", &not], false);
+    check(&["<ok", "~9", ">ok", "~9", "=ok"], false);
+    // Not what we say now and did not say then.
+    check(&["<a", "~1", &mail, "~1", &not], false);
+    check(&[&sms, "~1", &mail, "~1", "=a", "~9000", &not], false);
+    // Somebody writes in between.
+    check(&[&sms, "~1", &mail, ">And you?", &not], false);
 }
 
 #[test]

@@ -320,8 +320,19 @@ impl Index {
     /// Takes received SMS that are due.
     pub fn lease_inbound(&mut self, now: Timestamp, max: usize) -> Vec<MessageId> {
         let mut ids = Vec::new();
-        self.inbound.lease(now, max, &mut ids);
+        self.inbound.lease(now, max.saturating_sub(1), &mut ids);
+        // The last one, and whatever is due with it: the parts of a text have their time in common.
+        let last = self.inbound.next_due().filter(|due| *due <= now);
+        while max > 0 && last.is_some() && self.inbound.next_due() == last {
+            let one_more = ids.len() + 1;
+            self.inbound.lease(now, one_more, &mut ids);
+        }
         ids
+    }
+
+    /// Whether a mail is being handed in.
+    pub fn is_mail_leased(&self, id: MessageId) -> bool {
+        self.mails.leased.contains(&id)
     }
 
     /// Takes mails that are due.
@@ -497,6 +508,20 @@ mod tests {
         assert_eq!(index.lease_messages(at(10), 9), [id(1)]);
         index.put_back(id(77), at(0));
         assert_eq!(index.next_due(crate::store::Queue::Messages), Some(at(11)));
+    }
+
+    #[test]
+    fn what_is_due_at_one_time_is_leased_together() {
+        let mut index = Index::default();
+        for (n, second) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (6, 9)] {
+            let is = Some((InboundState::Released, at(second)));
+            let (id, was) = (id(n), None);
+            index.apply(Effect::Inbound { id, was, is });
+        }
+        assert_eq!(index.lease_inbound(at(8), 0), []);
+        assert_eq!(index.lease_inbound(at(8), 2), [1, 2, 3, 4].map(id));
+        assert_eq!(index.lease_inbound(at(8), 2), [id(5)]);
+        assert_eq!(index.lease_inbound(at(8), 2), []);
     }
 
     #[test]

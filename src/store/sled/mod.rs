@@ -23,6 +23,7 @@ pub mod guard;
 pub mod index;
 pub mod keys;
 pub mod lines;
+pub mod mails;
 pub mod open;
 pub mod optout;
 mod phonebook;

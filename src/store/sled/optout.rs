@@ -16,7 +16,7 @@ use super::txn::Txn;
 use super::verbs::{self, fetch};
 use crate::sms::{MessageId, Number};
 use crate::store::optout::{By, Change, OptOut, OptOuts};
-use crate::store::{InboundOutcome, StoreError, Taken};
+use crate::store::{InboundOutcome, Kept, Received, StoreError, Taken};
 
 #[derive(Serialize, Deserialize)]
 struct OptOutRow<'a> {
@@ -175,14 +175,32 @@ impl OptOuts for SledStore {
         self.submit(move |txn| remove(txn, &phone)).await
     }
 
+    async fn keep_opt(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError> {
+        let keep = move |txn: &mut Txn<'_>| {
+            txn.need_room_for_a_word()?;
+            verbs::keep_inbound(txn, now, id, received)
+        };
+        self.submit(keep).await
+    }
+
     async fn settle_opt(
         &self,
         now: Timestamp,
         outcome: InboundOutcome,
         change: Change,
     ) -> Result<Vec<Taken>, StoreError> {
-        self.submit(move |txn| settle(txn, now, outcome, change))
-            .await
+        let settle = move |txn: &mut Txn<'_>| {
+            if !(outcome.mails.is_empty() && outcome.messages.is_empty()) {
+                txn.need_room_for_a_word()?;
+            }
+            settle(txn, now, outcome, change)
+        };
+        self.submit(settle).await
     }
 }
 

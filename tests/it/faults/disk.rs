@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{SMS, configure, milter, nobody, refused_to_run, said, send, settled, taken, texts};
 use crate::sim::milter_client::{Mail, Session};
-use crate::sim::product::{Place, command};
+use crate::sim::product::{Place, Product, command};
 use crate::sim::provider::{Answer, Provider};
 use crate::sim::smtp_sink::SmtpSink;
 
@@ -213,6 +213,59 @@ async fn a_full_disk_is_told_of() {
         assert_eq!(sink.mails().len(), 1);
         assert!(product.stop().success());
     }
+}
+
+/// Whoever wants no SMS any more is heard all the same, also when we are killed at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_has_room_for_stop() {
+    let sink = SmtpSink::start().await;
+    let place = Place::new(
+        sink.address(),
+        &format!("incoming: {{ default: bob@example.com }}\n{}", super::LAB),
+    );
+    configure(&place, |config| {
+        config.replace("milter: {", "milter: { max_message: 64KiB,")
+    });
+    let disk = Mounted::tmpfs(place.path().join("store"), 110);
+    let mut product = place.start();
+    taken(&product, SMS, "before").await;
+    product.phone(super::PHONE, 1);
+    let file = fill(&disk.at, 40 << 20);
+    let say = |product: &Product, text: &str| {
+        let said = product.command(&["phone", "reply", super::PHONE, text]);
+        said.status.success()
+    };
+    assert!(!say(&product, "hello"), "it stays with the gateway");
+    assert!(say(&product, "STOP"), "{}", product.log());
+    product.kill();
+    product = place.start();
+    product.until(&["optout", "list", "--json"], |lines| lines.len() == 1);
+    let refused = send(&product, &[SMS], "after").await;
+    assert!(
+        refused.recipients[0].starts_with("550 5.7.1"),
+        "{refused:?}"
+    );
+    let told = |text: &str| {
+        let mails = sink.mails();
+        mails
+            .iter()
+            .filter(|mail| mail.text().contains(text))
+            .count()
+    };
+    // What tells of the disk, and what tells of the phone, which a kill may have had sent twice.
+    while told("has opted out") == 0 {
+        sink.wait_for(sink.mails().len() + 1).await;
+    }
+    assert!(say(&product, "START"));
+    product.until(&["optout", "list", "--json"], |lines| lines.is_empty());
+    assert!(!say(&product, "hello again"));
+    fs::remove_file(file).expect("the file");
+    assert!(say(&product, "all is well"));
+    product.until(&["queue", "stats", "--json"], |lines| {
+        lines[0]["inbound_open"] == 0 && lines[0]["mails"] == 0
+    });
+    assert_eq!((told("hello"), told("all is well")), (0, 1));
+    assert!(product.stop().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,8 @@ pub struct House {
     pub sink: SmtpSink,
     settings: Settings,
     pub deadline: Duration,
+    /// What must be free for anything new.
+    pub reserve: u64,
     running: Option<Running>,
     sent: u64,
 }
@@ -88,6 +90,7 @@ impl House {
             sink: SmtpSink::start().await,
             settings,
             deadline: Duration::from_secs(20),
+            reserve: 0,
             running: None,
             sent: 0,
         }
@@ -112,7 +115,7 @@ impl House {
         let store = StoreSettings {
             path,
             largest: 1 << 20,
-            reserve: Some(0),
+            reserve: Some(self.reserve),
         };
         let store = SledStore::open(&store).expect("the store opens");
         let address = self.sink.address();

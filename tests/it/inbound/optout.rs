@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use sms_milter::inbound::Settings;
 use sms_milter::sms::{Marks, Party};
 use sms_milter::store::optout::{By, OptOuts};
-use sms_milter::store::{Content, Filter, InboundState, Message, Received, Store};
+use sms_milter::store::{Content, Filter, InboundState, Kept, Message, Received, Store};
 
 use super::house::{HOUR, House, OURS, PHONE, number, part, settings};
 
@@ -230,4 +230,53 @@ async fn sms_that_are_for_no_person() {
     assert!(has("postmaster@example.com", "For the SIM, not for people"));
     assert!(has("ann@example.com", "Voicemail: new messages waiting"));
     assert!(has("ann@example.com", "Replaces the last SMS of type 1"));
+}
+
+/// On a disk that is nearly full everything else stays with its gateway.
+#[tokio::test]
+async fn stop_and_start_are_kept_on_a_nearly_full_disk() {
+    let mut house = House::new().await;
+    house
+        .wrote("ann@example.com", "m1@example.com", "Lunch")
+        .await;
+    house.close().await;
+    house.reserve = u64::MAX;
+    house.open();
+    let say = async |house: &mut House, text: &str| {
+        let from = Party::Number(number(PHONE));
+        let mut received = house.received(from, text, None);
+        // What a talkative provider pushes.
+        received.raw = vec![b'x'; 5_000];
+        house.receive(received).await
+    };
+    for text in ["hello", "please stop by", "start"] {
+        assert_eq!(say(&mut house, text).await, None, "{text}");
+    }
+    // A long text is none, whatever its parts are.
+    let from = Party::Number(number(PHONE));
+    let received = house.received(from, "stop", part(7, 1, 2));
+    assert_eq!(house.receive(received).await, None);
+    assert_eq!(say(&mut house, "Stop!").await, Some(Kept::New));
+    let told = house.sink.wait_for(1).await.remove(0);
+    assert_eq!(told.recipient, "ann@example.com");
+    assert!(told.text().contains("has opted out"), "{}", told.text());
+    assert!(house.store().is_opted_out(&number(PHONE), None));
+    let rows = house.store().list_inbound(0).await.expect("list");
+    assert!(
+        rows.len() == 1 && rows[0].received.raw.is_empty(),
+        "{rows:?}"
+    );
+    // Again: it changes nothing, so it waits.
+    assert_eq!(say(&mut house, "stop").await, None);
+    assert_eq!(say(&mut house, "start").await, Some(Kept::New));
+    house.sink.wait_for(2).await;
+    assert!(!house.store().is_opted_out(&number(PHONE), None));
+    house.wait_for_states(&[InboundState::Done; 2]).await;
+    // There is room again: what was left with the gateway comes again.
+    house.close().await;
+    house.reserve = 0;
+    house.open();
+    assert_eq!(say(&mut house, "stop").await, Some(Kept::New));
+    let rows = house.store().list_inbound(1).await.expect("list");
+    assert_eq!(rows[0].received.raw.len(), 5_000);
 }

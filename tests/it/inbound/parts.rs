@@ -8,8 +8,11 @@ use jiff::SignedDuration;
 use sms_milter::gateway::Event;
 use sms_milter::inbound::{Inbound, Settings};
 use sms_milter::sms::{Concat, Party};
+use sms_milter::store::optout::OptOuts;
 use sms_milter::store::sled::{Settings as StoreSettings, SledStore};
-use sms_milter::store::{InboundState, Judgement, Kept, OutMail, Received, Store, StoreError};
+use sms_milter::store::{
+    Filter, InboundState, Judgement, Kept, OutMail, Received, Store, StoreError,
+};
 use sms_milter::world::World;
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -388,4 +391,30 @@ async fn parts_of_a_gateway_that_is_gone_are_joined() {
     house.part("two", part(7, 2, 2)).await;
     let mails = house.sink.wait_for(1).await;
     assert_eq!(shown(&mails), pairs(&[(RECEPTION, "one two")]));
+}
+
+/// The disk fills up after STOP was kept: the phone is on the list, and nobody is told.
+#[tokio::test]
+async fn a_stop_that_there_is_no_room_to_tell_of_is_done() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let full = |verb| Fault {
+        verb,
+        call: 1,
+        when: When::Before,
+        error: StoreError::Full,
+    };
+    let store = open(dir.path());
+    let faults = vec![full(Verb::KeepInbound), full(Verb::SettleOpt)];
+    let frail = Frail::start(store.clone(), faults);
+    let mut house = House::closed(settings()).await;
+    let mut stop = house.received(Party::Number(number(PHONE)), "STOP", None);
+    stop.at = World::real().now();
+    assert!(frail.receive(&stop).await, "it is kept all the same");
+    wait_for_none_open(&store).await;
+    assert_eq!(frail.store.calls(Verb::KeepOpt), 1);
+    assert_eq!(frail.store.calls(Verb::SettleOpt), 2);
+    assert!(store.is_opted_out(&number(PHONE), None));
+    let messages = store.list(Filter::default()).await.expect("list");
+    assert_eq!((messages, store.list_mail().await), (vec![], Ok(vec![])));
+    frail.stop().await;
 }

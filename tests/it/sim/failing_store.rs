@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sms_milter::sms::{MessageId, Number, Party};
 use sms_milter::store::accounts::{Account, Reset};
 use sms_milter::store::guard::Spending;
+use sms_milter::store::mails::{MailJudgement, Mails};
 use sms_milter::store::optout::{Change, OptOut, OptOuts};
 use sms_milter::store::phonebook::{
     Arrivals, Arrived, Audit, Entry, KeptMail, Listing, Phonebook, Question, Release,
@@ -71,6 +72,7 @@ pub enum Verb {
     OptOuts,
     OptOut,
     OptIn,
+    KeepOpt,
     SettleOpt,
 }
 
@@ -187,6 +189,17 @@ impl OptOuts for FailingStore {
         self.leave(fault, was)
     }
 
+    async fn keep_opt(
+        &self,
+        now: Timestamp,
+        id: MessageId,
+        received: Received,
+    ) -> Result<Kept, StoreError> {
+        let fault = self.enter(Verb::KeepOpt)?;
+        let kept = self.inner.keep_opt(now, id, received).await?;
+        self.leave(fault, kept)
+    }
+
     async fn settle_opt(
         &self,
         now: Timestamp,
@@ -196,6 +209,36 @@ impl OptOuts for FailingStore {
         let fault = self.enter(Verb::SettleOpt)?;
         let taken = self.inner.settle_opt(now, outcome, change).await?;
         self.leave(fault, taken)
+    }
+}
+
+#[async_trait]
+impl Mails for FailingStore {
+    async fn mails(&self, stuck: bool, max: usize) -> Result<Vec<QueuedMail>, StoreError> {
+        let fault = self.enter(Verb::ListMail)?;
+        let found = self.inner.mails(stuck, max).await?;
+        self.leave(fault, found)
+    }
+
+    async fn find_mail(&self, id: MessageId) -> Result<Option<QueuedMail>, StoreError> {
+        let fault = self.enter(Verb::ListMail)?;
+        let found = self.inner.find_mail(id).await?;
+        self.leave(fault, found)
+    }
+
+    fn is_mail_leased(&self, id: MessageId) -> bool {
+        self.inner.is_mail_leased(id)
+    }
+
+    async fn judge_mail(
+        &self,
+        now: Timestamp,
+        ids: Vec<MessageId>,
+        judgement: MailJudgement,
+    ) -> Result<u64, StoreError> {
+        let fault = self.enter(Verb::SettleMail)?;
+        let judged = self.inner.judge_mail(now, ids, judgement).await?;
+        self.leave(fault, judged)
     }
 }
 

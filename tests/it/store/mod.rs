@@ -5,4 +5,5 @@ mod failing;
 pub mod make;
 mod optout;
 mod sled;
+mod stuck;
 mod suite;

@@ -119,3 +119,21 @@ pub async fn an_opt_out_is_one_with_its_sms(mut backend: impl Backend) {
     assert_eq!(store.list(Filter::default()).await.expect("list").len(), 1);
     assert_eq!(store.list_mail().await.expect("mails").len(), 3);
 }
+
+pub async fn an_opt_out_is_kept_as_any_sms(mut backend: impl Backend) {
+    let store = backend.store();
+    let dedupe = || Some(key(1, at(100)));
+    let keep = async |store: &std::sync::Arc<dyn sms_milter::store::Store>, n| {
+        store.keep_opt(at(0), id(n), received(1, dedupe())).await
+    };
+    assert_eq!(keep(&store, 1).await, Ok(Kept::New));
+    drop(store);
+    backend.reopen();
+    let store = backend.store();
+    assert_eq!(keep(&store, 2).await, Ok(Kept::Duplicate));
+    let again = store.keep_inbound(at(0), id(3), received(1, dedupe()));
+    assert_eq!(again.await, Ok(Kept::Duplicate));
+    let due = store.lease_inbound(at(0), 9).await.expect("lease");
+    assert_eq!(due.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(due[0].received, received(1, dedupe()));
+}

@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sms_milter::store::optout::{By, OptOut, OptOuts};
+use sms_milter::store::optout::{By, Change, OptOut, OptOuts};
 use sms_milter::store::phonebook::Phonebook;
 use sms_milter::store::sled::{OpenError, Settings, SledStore, check, export, import};
 use sms_milter::store::{
-    Filter, Inbound, Link, Message, OfMail, Original, QueuedMail, Settlement, Store, StoreError,
-    Taken, Telling,
+    Filter, Inbound, InboundOutcome, Kept, Link, Message, OfMail, Original, QueuedMail, Settlement,
+    Store, StoreError, Taken, Telling,
 };
 use tempfile::TempDir;
 
@@ -552,6 +552,76 @@ async fn a_full_disk_refuses_and_keeps_what_was_promised() {
     );
     store.put(at(0), vec![plain(5)], vec![]).await.expect("put");
     assert!(settings.path.join("ballast").exists(), "it is laid again");
+}
+
+/// Takes room until so many octets are free.
+fn fill_to(directory: &Path, left: u64) {
+    use std::io::Write;
+    let free = || {
+        let disk = nix::sys::statvfs::statvfs(directory).expect("statvfs");
+        disk.blocks_available() * disk.fragment_size()
+    };
+    let path = directory.join("filler");
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .expect("file");
+    let block = [1; 4096];
+    while free() > left {
+        file.write_all(&block).expect("room");
+    }
+}
+
+/// Between what must be free for anything new and what must be for a word, opt-outs are taken and nothing else; below
+/// that the list is changed by what was taken before, and nobody is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn opt_outs_have_the_room_that_is_spared() {
+    let Some(disk) = Disk::new("size=64m,mode=0700") else {
+        println!("not root: no file system of our own, nothing was tested");
+        return;
+    };
+    let settings = Settings {
+        reserve: Some(40 << 20),
+        ..at_path(disk.0.path())
+    };
+    let store = SledStore::open(&settings).expect("open");
+    fill_to(disk.0.path(), 30 << 20);
+    let kept = store.keep_inbound(at(0), id(1), received(1, None)).await;
+    assert_eq!(kept, Err(StoreError::Full));
+    for n in [1, 2] {
+        let kept = store.keep_opt(at(0), id(n), received(n, None)).await;
+        assert_eq!(kept, Ok(Kept::New));
+    }
+    let out = |n| {
+        Change::Out(OptOut {
+            phone: phone(n),
+            since: at(1),
+            by: By::Admin,
+            note: None,
+            confirmation: None,
+        })
+    };
+    let told = |n| InboundOutcome {
+        mails: vec![mail(n)],
+        messages: vec![plain(n)],
+        ..done(vec![id(n)])
+    };
+    let settled = store.settle_opt(at(1), told(1), out(1)).await;
+    assert_eq!(settled, Ok(vec![Taken::Queued]));
+    fill_to(disk.0.path(), 10 << 20);
+    let kept = store.keep_opt(at(0), id(3), received(3, None)).await;
+    assert_eq!(kept, Err(StoreError::Full));
+    let settled = store.settle_opt(at(1), told(2), out(2)).await;
+    assert_eq!(settled, Err(StoreError::Full));
+    let settled = store.settle_opt(at(1), done(vec![id(2)]), out(2)).await;
+    assert_eq!(settled, Ok(vec![]));
+    drop(store);
+    let store = SledStore::open(&settings).expect("open");
+    let listed = store.opt_outs().await.expect("list");
+    assert_eq!(listed.len(), 2);
+    assert_eq!(store.list_mail().await.expect("list").len(), 1);
+    assert_eq!(store.counts().await.expect("counts").inbound_open, 0);
 }
 
 #[tokio::test]

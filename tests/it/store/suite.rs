@@ -16,6 +16,7 @@ use sms_milter::store::{
 pub use super::accounts::*;
 use super::make::*;
 pub use super::optout::*;
+pub use super::stuck::*;
 
 /// A backend under test: what it is opened from stays while it is closed.
 pub trait Backend: Sized {
@@ -67,6 +68,10 @@ macro_rules! suite {
             lists_are_filtered_and_newest_first
             received_is_kept_once
             received_is_settled_with_all_that_follows
+            an_opt_out_is_kept_as_any_sms
+            the_stuck_are_found
+            the_stuck_are_judged
+            mails_are_found_and_judged
             links_are_newest_first
             mails_are_taken_retried_replaced_or_stuck
             pruning_drops_what_is_over
