@@ -517,7 +517,7 @@ fn brief(message: &Message) -> Value {
     };
     let error = message.error.as_ref().map(|why| match &message.refused_by {
         Some(gateway) => format!("{gateway}: {why}"),
-        None => why.clone(),
+        None => why.to_string(),
     });
     let gateway = message.begun.as_ref().or(message.refused_by.as_ref());
     json!({

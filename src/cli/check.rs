@@ -193,7 +193,7 @@ fn greeting(settings: &Settings, findings: &mut Findings<'_>) -> std::io::Result
     match runtime.block_on(probe).unwrap_or_else(late) {
         Ok(how) => findings.ok(format!("mail.inject: the MTA at {target} {how}")),
         Err(why) => findings.warning(format!(
-            "mail.inject: {target}: {why}; mails wait until it does"
+            "mail.inject: {target}: {why}; until that is put right, mails wait in the queue"
         )),
     }
 }

@@ -27,7 +27,7 @@ use crate::outbound::heed;
 use crate::outbound::lookup::Known;
 use crate::outbound::plan::{Plan, Planner};
 use crate::outbound::readings::Readings;
-use crate::sms::{Attributes, Language, Number, Shifts};
+use crate::sms::{Attributes, Language, Number, Shifts, span};
 use crate::world::World;
 
 /// A name leads to a group, and that to its members.
@@ -403,7 +403,7 @@ fn told(to: &str, admitted: &Admitted, plan: &Plan) -> Value {
         told["reply_to"] = reply.as_str().into();
     }
     if let Some(validity) = plan.validity {
-        told["validity"] = format!("{}m", validity.as_secs() / 60).into();
+        told["validity"] = span::short(validity).into();
     }
     told
 }
@@ -426,7 +426,14 @@ fn wishes(line: &Value) -> Vec<String> {
         ("priority", "priority "),
     ];
     let told = told.iter();
-    wishes.extend(told.filter_map(|(key, words)| Some(format!("{words}{}", text(key)?))));
+    wishes.extend(told.filter_map(|(key, words)| {
+        let value = text(key)?;
+        let value = match *key {
+            "validity" => span::read(value).map_or(value.to_owned(), span::english),
+            _ => value.to_owned(),
+        };
+        Some(format!("{words}{value}"))
+    }));
     wishes
 }
 

@@ -89,7 +89,7 @@ pub enum Command {
     Phone(phone::PhoneArgs),
     /// Look after the users
     Users(users::UsersArgs),
-    /// Print the texts of the mails and SMS that we write, to change them with mail.templates
+    /// Print the texts of the mails and SMS that we write, as they are in force
     Templates(templates::TemplatesArgs),
     /// Look after the store while no daemon runs
     Store(store::StoreArgs),
@@ -204,7 +204,7 @@ pub fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         Command::Phonebook(args) => runtime.block_on(phonebook::run(path, &args, out)),
         Command::Phone(args) => runtime.block_on(phone::run(path, &args, out)),
         Command::Users(args) => runtime.block_on(users::run(path, &args, out)),
-        Command::Templates(args) => templates::run(&args, out),
+        Command::Templates(args) => templates::run(path, &args, out),
         Command::Store(args) => runtime.block_on(store::run(path, &args, out)),
     }
 }

@@ -326,6 +326,10 @@ impl Judge<'_> {
         };
         let incoming = self.incoming(&root, raw.incoming.as_ref(), &ids, &home);
         let speech = Speech::new(self.words.clone(), &people.access);
+        let text = text::Settings {
+            words: speech.house().clone(),
+            ..text
+        };
         let mails = self.mail(&root, raw.mail.as_ref(), &hostname, &addresses);
         let inject = mails.inject(&incoming, &self.words);
         let defaults = self.gateway_defaults(&root, raw.gateways.as_ref(), &addresses);

@@ -64,6 +64,8 @@ impl Judge<'_> {
             ),
             flash_on_priority: raw.flash_on_priority.unwrap_or(default.flash_on_priority),
             confirm_word: self.confirm_word(&at.key("confirm_word"), raw, default.confirm_word),
+            // Known when the languages are: see where the sections meet.
+            words: default.words,
         };
         let fold = raw
             .fold

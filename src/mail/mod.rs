@@ -67,8 +67,11 @@ pub struct Reply {
     pub code: u16,
     /// The enhanced status code (RFC 3463), of the same class.
     pub enhanced: &'static str,
-    /// One line of ASCII for people, without a password.
+    /// One line of ASCII for people, without a password. English, as those of MTAs are: what stands in an SMTP
+    /// reply goes through programs that know no language of the sender's, and admins search for it.
     pub text: String,
+    /// What a mail says in its place, by its key in the catalogue; `None`: a mail quotes the text.
+    pub key: Option<&'static str>,
 }
 
 impl Reply {
@@ -81,6 +84,23 @@ impl Reply {
             code,
             enhanced,
             text: printable(text.as_ref(), Self::MAX_TEXT),
+            key: None,
+        }
+    }
+
+    /// The same, which mails say by a key of the catalogue.
+    pub fn in_a_mail(self, key: &'static str) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
+    }
+
+    /// Why, for the reader of a mail.
+    pub fn in_words(&self, words: &words::Words) -> String {
+        match self.key {
+            Some(key) => words.say(key, &[]),
+            None => words.say("reason-said", &[("said", self.text.as_str().into())]),
         }
     }
 
@@ -99,6 +119,6 @@ impl std::fmt::Display for Reply {
 impl From<text::Unreadable> for Reply {
     fn from(unreadable: text::Unreadable) -> Self {
         let (code, enhanced, text) = unreadable.reply();
-        Self::new(code, enhanced, text)
+        Self::new(code, enhanced, text).in_a_mail(unreadable.key())
     }
 }

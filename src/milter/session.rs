@@ -392,7 +392,7 @@ impl Mail {
                 self.refusal.get_or_insert(Reply {
                     code: 554,
                     enhanced: "5.1.3",
-                    text: reply.text,
+                    ..reply
                 });
             }
         }

@@ -168,6 +168,7 @@ impl Outbound {
             match self.arrive(now, arrivals, reports, &mut beside).await {
                 Ok(arrived) => {
                     self.log_taken(envelope, &cases, &arrived);
+                    log_passed_over(envelope, &read);
                     self.wake();
                     // An account is one recipient, with any number of messages.
                     let mut delete: Vec<_> = cases.into_iter().map(|case| case.rcpt).collect();
@@ -685,6 +686,20 @@ fn arrivals(cases: &[Case]) -> (Arrivals, Vec<[u8; 32]>) {
         arrivals.messages.extend(lesson.notice.clone());
     }
     (arrivals, weak_keys)
+}
+
+/// A wish in the header that could not be read: the mail goes all the same, and who looks for it finds why it was
+/// not heeded. Of a private mail no more than the field.
+fn log_passed_over(envelope: &Envelope, read: &Readings) {
+    let queue_id = envelope.queue_id.as_deref().unwrap_or("-");
+    let Some(head) = read.head() else { return };
+    for said in heed::passed_over(head) {
+        let said = match read.is_private() {
+            true => said.split(':').next().unwrap_or_default(),
+            false => said.as_str(),
+        };
+        tracing::warn!(queue_id, said, event = "header-not-heeded");
+    }
 }
 
 /// `queue_id`: the MTA's, or where else it came from.

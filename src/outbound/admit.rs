@@ -13,7 +13,7 @@ use crate::mail::address::{self, Credentials, Parameters, Target};
 use crate::mail::dsn::OfRecipient;
 use crate::mail::text::{self, AutoSubmitted, MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
-use crate::sms::Number;
+use crate::sms::{Number, span};
 use crate::store::phonebook::{Entry, Question};
 
 /// A recipient that may be sent to.
@@ -365,11 +365,7 @@ impl Planner {
     fn within_life(&self, wishes: &Wishes) -> Result<(), Reply> {
         match wishes.validity {
             Some(wish) if wish > self.expire => {
-                let minutes = self.expire.as_secs() / 60;
-                let longest = match minutes % 60 {
-                    0 => format!("{}h", minutes / 60),
-                    _ => format!("{minutes}m"),
-                };
+                let longest = span::short(self.expire);
                 Err(wrong(format!(
                     "validity: the queue keeps no message longer than {longest} (queue.expire); \
                      write {longest} or less"

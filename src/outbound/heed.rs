@@ -4,7 +4,7 @@
 //! They end where the parameters of an address do (`at`, `validity`): one queue, one time, one life. An address
 //! that says it beats the header. A past `Deferred-Delivery` is now: the mail took its time. What cannot be had is
 //! refused, never sent at another time: only an `Expires` that is no date is passed over, as many newsletters
-//! have one, and noted.
+//! have one, and so is a `Sensitivity` that nobody knows; what is passed over is in the log with the queue id.
 
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use super::admit::Admitted;
 use super::wishes::{MAX_AHEAD, Wishes};
 use crate::mail::Reply;
 use crate::mail::text::{MailText, moment};
+
+/// What a date looks like (RFC 5322 §3.3).
+const EXAMPLE: &str = "Mon, 5 Jan 2026 10:00:00 +0100";
 
 /// What of a field is shown.
 const SHOWN: usize = 60;
@@ -41,11 +44,22 @@ pub fn waiting(mail: &MailText, wishes: &Wishes, now: Timestamp) -> Result<Times
     Ok(times)
 }
 
-/// What of the header is passed over, for people.
-pub fn passed_over(mail: &MailText) -> Option<String> {
-    let value = mail.expires.as_deref()?;
-    let is_date = moment(value).is_some();
-    (!is_date).then(|| format!("Expires: {}: not a date", shown(value)))
+/// What of the header is passed over, for people: in `explain`, and in the log with the queue id.
+pub fn passed_over(mail: &MailText) -> Vec<String> {
+    let expires = mail.expires.as_deref();
+    let expires = expires.filter(|value| moment(value).is_none()).map(|value| {
+        format!(
+            "Expires: {}: not a date, so that the SMS is tried as long as any other; write one as {EXAMPLE}",
+            shown(value)
+        )
+    });
+    let sensitivity = mail.strange_sensitivity.as_deref().map(|value| {
+        format!(
+            "Sensitivity: {}: not known, so that the text is no secret here; write private",
+            shown(value)
+        )
+    });
+    expires.into_iter().chain(sensitivity).collect()
 }
 
 impl Times {
@@ -55,7 +69,7 @@ impl Times {
         let due = deferred.map(|value| {
             moment(value).ok_or_else(|| {
                 let text = format!(
-                    "Deferred-Delivery: {}: not a date; write one as Mon, 5 Jan 2026 10:00:00 +0100",
+                    "Deferred-Delivery: {}: not a date; write one as {EXAMPLE}",
                     shown(value)
                 );
                 Reply::new(550, "5.6.0", text)
@@ -142,7 +156,7 @@ mod tests {
                 format!(
                     "{due} {} {}",
                     life.map_or("-".to_owned(), |m| m.to_string()),
-                    passed_over(&mail).unwrap_or_default()
+                    passed_over(&mail).join("; ")
                 )
             }
         };
@@ -182,7 +196,12 @@ mod tests {
         check("", "20 Nov 2026 13:00:00 GMT", none(), "now 60");
         check("", "20 Nov 2026 12:01:00 GMT", none(), "now 1");
         check("", "20 Nov 2027 13:00:00 GMT", none(), "now 525660");
-        check("", "0", none(), "now - Expires: 0: not a date");
+        check(
+            "",
+            "0",
+            none(),
+            "now - Expires: 0: not a date, so that the SMS is tried as long as any other; write one as Mon, 5 Jan 2026 10:00:00 +0100",
+        );
         check(
             "",
             "20 Nov 2026 12:00:00 GMT",

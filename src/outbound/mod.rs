@@ -27,6 +27,7 @@ mod people;
 pub mod phonebook;
 pub mod plan;
 pub mod readings;
+mod reason;
 pub mod receipt;
 pub mod settle;
 pub mod spend;

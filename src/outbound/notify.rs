@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::cause::Cause;
+use super::reason::in_words;
 use super::{original, status, wishes};
 use crate::gateway::Concern;
 use crate::live::Live;
@@ -20,7 +21,7 @@ use crate::mail::text::RawMail;
 use crate::mail::words::{Speech, Words};
 use crate::sms::Receipt;
 use crate::store::accounts::{Crossing, Meter};
-use crate::store::{Message, Original, OutMail, PartState, State, Telling};
+use crate::store::{Message, Original, OutMail, PartState, Reason, State, Telling};
 use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
 use crate::world::World;
 
@@ -270,7 +271,9 @@ pub fn refused(
     let wanted = failed
         .iter()
         .filter(|failed| Cause::Failed.is_wanted(failed.dsn.notify));
+    let wanted: Vec<_> = wanted.collect();
     let fates: Vec<Fate> = wanted
+        .iter()
         .map(|failed| Fate {
             recipient: failed.recipient.clone(),
             original: failed.dsn.orcpt.clone(),
@@ -287,12 +290,9 @@ pub fn refused(
     }
     let words = writer.words(to);
     let mut text = words.say("report-refused", &[]) + "\n\n";
-    for fate in &fates {
-        text += &format!(
-            "{}\n    {}\n",
-            fate.recipient.trim_matches(['<', '>']),
-            fate.reason
-        );
+    for failed in &wanted {
+        let recipient = failed.recipient.trim_matches(['<', '>']);
+        text += &format!("{recipient}\n    {}\n", failed.reply.in_words(&words));
     }
     let (bytes, whole) = original::kept(mail, of.dsn.ret, of.private);
     let value = |name| {
@@ -398,7 +398,11 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
         action: Action::Delayed,
         // RFC 3463 §3.8: a matter of policy, and not for ever.
         status: "4.7.1".to_owned(),
-        reason: message.error.clone().unwrap_or_default(),
+        reason: message
+            .error
+            .as_ref()
+            .map(Reason::to_string)
+            .unwrap_or_default(),
         until: Some(message.expires),
         ..fate(message, Cause::Late, world.now())
     });
@@ -409,8 +413,10 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
         ("until", words.time(first.expires).into()),
     ];
     let mut text = words.say("held", &[]) + "\n\n";
-    for (message, fate) in messages.iter().zip(&fates) {
-        text += &format!("{}\n    {}\n", message.number, fate.reason);
+    for message in &messages {
+        let why = message.error.as_ref();
+        let why = why.map(|why| in_words(why, &words)).unwrap_or_default();
+        text += &format!("{}\n    {why}\n", message.number);
     }
     text += &format!("\n{}\n", words.say("held-decides", &args[1..]));
     let subject = words.say("held.subject", &args[..1]);
@@ -503,7 +509,7 @@ fn disk_full(writer: &Writer, world: &World, text: &str) -> OutMail {
 
 /// For programs: in English, whatever the sender reads. `at`: when it became so.
 fn fate(message: &Message, cause: Cause, at: Timestamp) -> Fate {
-    let reason = message.error.clone();
+    let reason = message.error.as_ref().map(Reason::to_string);
     let action = match cause {
         Cause::Late => Action::Delayed,
         Cause::Confirmed | Cause::Overdue => Action::Relayed,
@@ -544,7 +550,7 @@ fn letter(words: &Words, messages: &[&Message], cause: Cause) -> String {
 }
 
 fn head(words: &Words, message: &Message, cause: Cause) -> String {
-    let reason = message.error.clone();
+    let reason = message.error.as_ref().map(|why| in_words(why, words));
     let reason = reason.unwrap_or_else(|| cause.reason(words));
     let at = match cause {
         Cause::Delivered => delivered(message),

@@ -9,10 +9,7 @@ use super::admit::Taken;
 use super::dispatch::is_open;
 use crate::mail::Reply;
 use crate::sms::Number;
-use crate::store::Message;
-
-/// What senders are told; the number stands before it.
-pub(super) const REASON: &str = "this phone wants no SMS: its owner has opted out";
+use crate::store::{Message, Reason};
 
 impl Outbound {
     /// Refuses a phone that wants no SMS.
@@ -44,6 +41,7 @@ fn refusal(number: &Number) -> Reply {
     Reply::new(
         550,
         "5.7.1",
-        format!("SMS to {number} is not allowed: {REASON}"),
+        format!("SMS to {number} is not allowed: {}", Reason::OptedOut),
     )
+    .in_a_mail("reason-opted-out")
 }

@@ -314,7 +314,7 @@ impl Planner {
         }
         if self.on_overflow == Overflow::Refuse {
             let text = format!("the text is longer than the {max} SMS you may send at a time");
-            return Err(Reply::new(550, "5.7.1", text));
+            return Err(Reply::new(550, "5.7.1", text).in_a_mail("refused-too-long"));
         }
         let shorter = segment::shorten(text, max.into(), options).map_err(unsendable)?;
         Ok((shorter, true))

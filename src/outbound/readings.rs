@@ -1,7 +1,7 @@
 //! A mail's text as each of those who pay wants it: a domain or a user may have a template of its own
 //! (spec 4), and one mail may be paid by several. What a rule makes of it is the planner's.
 //!
-//! The mail is read once for each template, in one go, off the async threads when it is big. What is in the header
+//! What we add (`[2 files]`) is in the payer's language. The mail is read once for each way, in one go, off the async threads when it is big. What is in the header
 //! is the same in all of them, and is there for a mail without a text too.
 
 use std::sync::Arc;
@@ -18,12 +18,40 @@ const SMALL: usize = 16 * 1024;
 /// The text as a template has it, or why there is none.
 type Reading = Result<MailText, Reply>;
 
+/// What a payer has of his own: a template, a language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    template: Option<Arc<str>>,
+    language: Option<Arc<str>>,
+}
+
+impl Way {
+    fn of(payer: &Payer) -> Way {
+        Way {
+            template: payer.policy.template.clone(),
+            language: payer.policy.language.clone(),
+        }
+    }
+
+    /// The settings that it makes of everybody's.
+    fn settings(&self, settings: &Settings) -> Settings {
+        let words = self.language.as_deref();
+        let words = words.and_then(|language| settings.words.speaking(language));
+        let template = self.template.as_deref();
+        Settings {
+            template: template.map_or_else(|| settings.template.clone(), str::to_owned),
+            words: words.unwrap_or_else(|| settings.words.clone()),
+            ..settings.clone()
+        }
+    }
+}
+
 /// See above.
 pub struct Readings {
     /// By `text.template`.
     general: Reading,
     /// By those of domains and users.
-    own: Vec<(Arc<str>, Reading)>,
+    own: Vec<(Way, Reading)>,
     /// When none of them is a text.
     head: Option<MailText>,
 }
@@ -35,7 +63,7 @@ impl Readings {
         planner: &Planner,
         taken: impl IntoIterator<Item = &'a Taken>,
     ) -> Readings {
-        Readings::by(mail, planner, templates(taken))
+        Readings::by(mail, planner, ways(taken))
     }
 
     /// The same; a big mail elsewhere: a hostile one may take its time and its deep stack.
@@ -44,12 +72,12 @@ impl Readings {
         planner: &Arc<Planner>,
         taken: impl IntoIterator<Item = &'a Taken>,
     ) -> Readings {
-        let templates = templates(taken);
+        let ways = ways(taken);
         if mail.size() <= SMALL {
-            return Readings::by(mail, planner, templates);
+            return Readings::by(mail, planner, ways);
         }
         let (mail, planner) = (Arc::clone(mail), Arc::clone(planner));
-        let read = tokio::task::spawn_blocking(move || Readings::by(&mail, &planner, templates));
+        let read = tokio::task::spawn_blocking(move || Readings::by(&mail, &planner, ways));
         read.await.unwrap_or_else(|_| Readings {
             general: Err(Reply::new(554, "5.6.0", "this mail cannot be read")),
             own: Vec::new(),
@@ -57,7 +85,7 @@ impl Readings {
         })
     }
 
-    fn by(mail: &RawMail, planner: &Planner, templates: Vec<Arc<str>>) -> Readings {
+    fn by(mail: &RawMail, planner: &Planner, ways: Vec<Way>) -> Readings {
         let settings = &planner.text;
         // A rule may want no more than the subject; which rule it is is known with the number.
         let rules = planner.rules.iter();
@@ -72,14 +100,11 @@ impl Readings {
             read.map_err(Reply::from)
         };
         let general = read(settings);
-        let own: Vec<_> = templates
+        let own: Vec<_> = ways
             .into_iter()
-            .map(|template| {
-                let settings = Settings {
-                    template: template.to_string(),
-                    ..settings.clone()
-                };
-                (template, read(&settings))
+            .map(|way| {
+                let reading = read(&way.settings(settings));
+                (way, reading)
             })
             .collect();
         let is_text = general.is_ok() || own.iter().any(|(_, reading)| reading.is_ok());
@@ -92,11 +117,8 @@ impl Readings {
 
     /// As this one wants it.
     pub fn to(&self, payer: &Payer) -> &Reading {
-        let template = payer.policy.template.as_ref();
-        let own = template.and_then(|template| {
-            let mut own = self.own.iter();
-            own.find(|(known, _)| known == template)
-        });
+        let way = Way::of(payer);
+        let own = self.own.iter().find(|(known, _)| *known == way);
         own.map_or(&self.general, |(_, reading)| reading)
     }
 
@@ -114,13 +136,11 @@ impl Readings {
     }
 }
 
-/// Each once.
-fn templates<'a>(taken: impl IntoIterator<Item = &'a Taken>) -> Vec<Arc<str>> {
-    let all = taken.into_iter();
-    let mut templates: Vec<Arc<str>> = all
-        .filter_map(|taken| taken.payer().policy.template.clone())
-        .collect();
-    templates.sort_unstable();
-    templates.dedup();
-    templates
+/// Each once, but everybody's.
+fn ways<'a>(taken: impl IntoIterator<Item = &'a Taken>) -> Vec<Way> {
+    let all = taken.into_iter().map(|taken| Way::of(taken.payer()));
+    let mut ways: Vec<Way> = all.filter(|way| *way != Way::default()).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    ways
 }

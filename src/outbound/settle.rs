@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cause::Cause;
 use crate::gateway::{OnUnknown, Outcome, Refusal};
 use crate::sms::{Class, Receipt};
-use crate::store::{Attempt, Charge, Message, Part, PartState, Report, State};
+use crate::store::{Attempt, Charge, Message, Part, PartState, Reason, Report, State};
 
 /// Section `queue` of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Settings {
                 self.prove(message, part, now)
             }
             Outcome::Unknown(reason) => {
-                message.error = Some(reason.clone());
+                message.error = Some(Reason::Said(reason.clone()));
                 message.refused_by = None;
                 message.begun = Some(gateway.clone());
                 message.parts[part].state = PartState::Unknown {
@@ -105,7 +105,7 @@ impl Settings {
             }
             Outcome::Refused { class, reason } => {
                 take_back(&mut message.parts[part]);
-                message.error = Some(reason);
+                message.error = Some(Reason::Said(reason));
                 message.refused_by = Some(gateway.clone());
                 if matches!(class, Refusal::Never | Refusal::Ours | Refusal::Route) {
                     message.attempts += 1;
@@ -251,14 +251,13 @@ impl Settings {
 
     /// No gateway can carry it.
     pub fn unroutable(&self, message: &mut Message) -> Consequences {
-        let reason = "no gateway can carry this message".to_owned();
-        message.error.get_or_insert(reason);
+        message.error.get_or_insert(Reason::NoGateway);
         fail(message, State::Failed)
     }
 
     /// Its phone wants no SMS any more.
     pub fn unwanted(&self, message: &mut Message) -> Consequences {
-        message.error = Some(super::optout::REASON.to_owned());
+        message.error = Some(Reason::OptedOut);
         message.refused_by = None;
         fail(message, State::Failed)
     }
@@ -371,11 +370,11 @@ fn gateway_of(slot: &Part) -> Option<String> {
 /// Makes of a `Sent` message what the receipts for its parts say, and says what that is called.
 fn believe_receipts(message: &mut Message) -> Option<Cause> {
     let receipts = || message.parts.iter().map(|p| p.receipt);
-    let failure = receipts().find_map(|r| r?.failure());
+    let failure = receipts().flatten().find(|r| r.failure().is_some());
     let delivered = receipts().all(|r| r == Some(Receipt::Delivered));
     let (state, cause) = match (failure, delivered) {
         (Some(failure), _) => {
-            message.error = Some(failure);
+            message.error = Some(Reason::Network(failure));
             (State::Failed, Cause::Undelivered)
         }
         (None, true) => (State::Delivered, Cause::Delivered),
@@ -409,7 +408,11 @@ fn fail(message: &mut Message, state: State) -> Consequences {
         .iter_mut()
         .filter(|p| p.state == PartState::Queued)
     {
-        let reason = message.error.clone().unwrap_or_default();
+        let reason = message
+            .error
+            .as_ref()
+            .map(Reason::to_string)
+            .unwrap_or_default();
         part.state = PartState::Failed { reason };
     }
     Consequences {

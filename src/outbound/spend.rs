@@ -16,10 +16,11 @@ use super::alarm::{Raising, SPEND};
 use super::forward::MAX_HOUR;
 use super::{Outbound, notify};
 use crate::mail::Reply;
-use crate::sms::{Class, MessageId, Number};
+use crate::mail::words::{Value, Words};
+use crate::sms::{Class, MessageId, Number, span};
 use crate::store::accounts::{Account, Crossing, Notice};
 use crate::store::guard::{Guard, Need, Over, Passing, Run, Tally, Watch};
-use crate::store::{Message, NewMessage, OutMail, State, StoreError};
+use crate::store::{Message, NewMessage, OutMail, Reason, State, StoreError};
 
 /// Section `limits` of the configuration; 0: no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Beside<'_> {
     pub(super) fn complete(&self, new: &mut NewMessage) {
         if let Some(over) = self.over.get(&new.message.id) {
             new.message.state = State::Held;
-            new.message.error = Some(reason(over));
+            new.message.error = Some(Reason::Held(over.clone()));
         }
         let charge = new.message.charge.as_ref();
         let account = charge.map(|charge| charge.account.as_str());
@@ -203,7 +204,7 @@ impl Outbound {
             held: false,
         };
         let over = guard.judge(&mut tally, &passing, now);
-        Ok(Ok(over.as_ref().map(reason)))
+        Ok(Ok(over.map(|over| Reason::Held(over).to_string())))
     }
 
     fn quota_mail(&self, crossing: &Crossing) -> OutMail {
@@ -238,7 +239,7 @@ impl Outbound {
         alarms.forget();
         for message in held {
             let over = &beside.over[&message.id];
-            let text = incident(over, message);
+            let text = incident(over, message, &self.writer.house());
             let key = format!("{SPEND}{} {}", key(over), whose(over, &message.account));
             if alarms.is_news(key, &text, now) {
                 mails.push(notify::spending(&self.writer, &self.world, &text));
@@ -270,7 +271,11 @@ fn has_limits(new: &NewMessage) -> bool {
 }
 
 fn log_held(message: &Message) {
-    let reason = message.error.as_deref().unwrap_or_default();
+    let reason = message
+        .error
+        .as_ref()
+        .map(Reason::to_string)
+        .unwrap_or_default();
     tracing::warn!(msg = %message.id, account = message.account, reason, event = "held");
 }
 
@@ -321,48 +326,33 @@ fn whose<'a>(over: &Over, account: &'a str) -> &'a str {
     }
 }
 
-/// Why a message is held, for its sender.
-pub fn reason(over: &Over) -> String {
-    let key = key(over);
-    match over {
-        Over::Run(Run { numbers, minutes }) => {
-            format!("held: more than {numbers} neighbouring numbers in {minutes} minutes ({key})")
-        }
-        Over::UserHour(limit) => {
-            format!("held: more than {limit} SMS of one sender in an hour ({key})")
-        }
-        Over::NumberHour(limit) => {
-            format!("held: more than {limit} SMS to one number in an hour ({key})")
-        }
-        Over::SiteDay { day, limit } => {
-            format!("held: the {limit} SMS that this site sends on {day} are used up ({key})")
-        }
-    }
-}
-
 /// What an admin is told of it.
-fn incident(over: &Over, message: &Message) -> String {
-    let account = &message.account;
+fn incident(over: &Over, message: &Message, words: &Words) -> String {
+    let account = ("account", Value::from(message.account.as_str()));
     match over {
         Over::Run(Run { numbers, minutes }) => {
             let number = message.number.as_str();
             let block = number.get(..number.len().saturating_sub(3)).unwrap_or("");
-            format!(
-                "{account} writes to neighbouring numbers, {block}000 to {block}999: more than {numbers} \
-                 of them in {minutes} minutes. So do those who earn by calls and SMS to their own numbers, \
-                 with a stolen password. The limit is limits.run."
-            )
+            let args = [
+                account,
+                ("block", block.into()),
+                ("numbers", Value::from(*numbers)),
+                ("span", words.span(span::minutes(*minutes)).into()),
+            ];
+            words.say("spending-run", &args)
         }
-        Over::UserHour(limit) => format!(
-            "{account} has sent {limit} SMS (segments) in an hour, which is all that \
-             limits.per_user_hour allows."
-        ),
-        Over::NumberHour(limit) => format!(
-            "{account} sends to a number that has been sent {limit} SMS (segments) in an hour, which is \
-             all that limits.per_number_hour allows, or {MAX_HOUR} when they are forwarded by incoming.rules."
-        ),
+        Over::UserHour(limit) => {
+            let limit = ("limit", Value::from(*limit));
+            words.say("spending-user-hour", &[account, limit])
+        }
+        Over::NumberHour(limit) => {
+            let limit = ("limit", Value::from(*limit));
+            let forwarded = ("forwarded", Value::from(MAX_HOUR));
+            words.say("spending-number-hour", &[account, limit, forwarded])
+        }
         Over::SiteDay { day, limit } => {
-            format!("The {limit} SMS (segments) that limits.site_day allows on {day} are used up.")
+            let args = [("limit", Value::from(*limit)), ("day", day.as_str().into())];
+            words.say("spending-site-day", &args)
         }
     }
 }

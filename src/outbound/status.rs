@@ -5,7 +5,7 @@
 
 use super::cause::Cause;
 use crate::sms::Receipt;
-use crate::store::Message;
+use crate::store::{Message, Reason};
 
 /// The status of a message that ended so, or is late.
 pub(super) fn of(message: &Message, cause: Cause) -> &'static str {
@@ -26,12 +26,17 @@ pub(super) fn of(message: &Message, cause: Cause) -> &'static str {
 
 /// Refused for good: by a network, by none that could have carried it, or by ourselves.
 fn refused(message: &Message) -> &'static str {
-    let reason = message.error.as_deref().unwrap_or_default();
-    match (&message.refused_by, rp_cause(reason)) {
+    let reason = message
+        .error
+        .as_ref()
+        .map(Reason::to_string)
+        .unwrap_or_default();
+    match (&message.refused_by, rp_cause(&reason)) {
         (_, Some(code)) => code,
         (Some(gateway), None) if message.avoided.contains(gateway) => "5.4.4",
         // §3.2: something about the address.
         (Some(_), None) => "5.1.0",
+        // Also as versions before kept it.
         (None, None) if reason.starts_with("no gateway") => "5.4.4",
         // §3.8: policy, that of this host.
         (None, None) => "5.7.1",

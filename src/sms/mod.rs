@@ -13,6 +13,7 @@ pub mod parameters;
 pub mod party;
 pub mod receipt;
 pub mod segment;
+pub mod span;
 pub mod udh;
 
 pub use message::{Class, Concat, Encoding, Language, MessageId, Segment, Shifts};

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod mails;
 pub mod optout;
 pub mod phonebook;
+mod reason;
 pub mod sled;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use crate::sms::{
 };
 
 pub use crate::access::token::{Token, TokenId};
+pub use reason::Reason;
 
 /// An outbound message, from the mail that brought it to its last word.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,8 +109,8 @@ pub struct Message {
     /// The sender waits for the word that it was delivered; from this time on he is told once that there
     /// is none yet. `Timestamp::MAX`: that was done.
     pub awaited: Option<Timestamp>,
-    /// The last reason why not, for people.
-    pub error: Option<String>,
+    /// The last reason why not.
+    pub error: Option<Reason>,
     /// The gateway that refused it for that reason.
     pub refused_by: Option<String>,
 }

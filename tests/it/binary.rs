@@ -130,7 +130,7 @@ async fn what_cannot_be_sent_is_refused_by_name() {
             64,
             "networks know nothing shorter than 5m",
         ),
-        (&["x", "--validity", "6d"], 69, "write 120h or less"),
+        (&["x", "--validity", "6d"], 69, "write 5d or less"),
         (&["x", "--binary", "00"], 64, "leave the text out"),
         (&["--binary", "0x"], 69, "character 2 is 'x'"),
         (&["--binary", ""], 69, "there are no data to send"),

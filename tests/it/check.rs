@@ -115,7 +115,7 @@ fn an_mta_that_does_not_greet_is_a_warning() {
         "{said}"
     );
     assert!(
-        said.contains(": 554 no; mails wait until it does"),
+        said.contains(": 554 no; until that is put right, mails wait in the queue"),
         "{said}"
     );
     let closed = TcpListener::bind("127.0.0.1:0")

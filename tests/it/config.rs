@@ -63,6 +63,16 @@ impl Machine {
                     (0o644, "held = Retido\nquota-month { $used }\n"),
                 ),
                 ("/etc/sms-milter/own/pt.ftl", (0o644, "held = Retido.\n")),
+                ("/etc/sms-milter/twins/DE.ftl", (0o644, "held = x\n")),
+                ("/etc/sms-milter/twins/de.ftl", (0o644, "held = x\n")),
+                (
+                    "/etc/sms-milter/wrong/de.ftl",
+                    (
+                        0o644,
+                        "held = x\nnumber-question =\n    Welche Nummer?\n    .subject = Nummer 1\n",
+                    ),
+                ),
+                ("/etc/sms-milter/named/deutsch.ftl", (0o644, "held = x\n")),
                 (
                     "/etc/sms-milter/users.csv",
                     (

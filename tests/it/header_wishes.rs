@@ -131,6 +131,31 @@ async fn a_mail_says_when_and_how_long() {
         (now + 1.hour()).as_second()
     );
 
+    // What is no date is passed over, and who looks for the mail in the log finds that.
+    let phone = "+15551120007";
+    let wish = [("Expires", "later"), ("Sensitivity", "secret")];
+    assert_eq!(
+        send(&product, &to(phone), &wish, "later").await.answer,
+        "accept"
+    );
+    let id = whole(&product, phone)["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let accepted = product.log_line(|line| line.contains(&id) && line.contains("accepted"));
+    let accepted = accepted.expect("its line in the log");
+    let (_, queue_id) = accepted.split_once("queue_id=").expect("a queue id");
+    let queue_id = queue_id.split_whitespace().next().expect("a queue id");
+    for said in [
+        "Expires: later: not a date",
+        "Sensitivity: secret: not known",
+    ] {
+        let line = product.log_line(|line| line.contains(said));
+        let line = line.expect("a line about it");
+        assert!(line.contains(&format!("queue_id={queue_id}")), "{line}");
+        assert!(line.contains("header-not-heeded"), "{line}");
+    }
+
     // What cannot be had is refused.
     for (name, value, expected) in [
         ("Deferred-Delivery", date(now + 800.hours()), "550 5.6.0"),

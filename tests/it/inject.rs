@@ -231,6 +231,24 @@ async fn postfix_takes_it_through_tls_from_one_who_logs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tls_to_a_port_in_clear_is_told_what_to_write() {
+    let sink = SmtpSink::start().await;
+    let address = sink.address();
+    let settings = settings(&format!("smtps://{address}"), None, None);
+    let why = inject::probe(&settings).await.expect_err("no TLS there");
+    let write = format!("write smtp://{address}?tls=required in mail.inject if it offers STARTTLS");
+    assert!(why.contains(&write), "{why}");
+    assert!(why.ends_with(&format!("else smtp://{address}")), "{why}");
+    // The mail waits, and goes when that is put right.
+    let mut office = Office::open(settings);
+    office.post("ann@example.com", "patience").await;
+    let said = office.trouble(|t| matches!(t, Trouble::Tls(_))).await;
+    assert!(said.contains(&write), "{said}");
+    office.wait_for(1, 0).await;
+    assert_eq!(sink.mails().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_said_to_one_who_cannot_prove_who_he_is() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (mta, [starttls, implicit, _], _files) = secured(&authority.issue("IP:127.0.0.1", 30));
@@ -260,6 +278,11 @@ async fn nothing_is_said_to_one_who_cannot_prove_who_he_is() {
             format!("smtp://{}?tls=required", mta.inject()),
             Some(&authority),
             "does not offer STARTTLS",
+        ),
+        (
+            format!("smtps://{}", mta.inject()),
+            Some(&authority),
+            "write smtp://",
         ),
     ] {
         let mut office = Office::open(settings(&target, ALICE, ca));

@@ -12,7 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -55,6 +55,29 @@ pub(super) async fn connect(place: &Place) -> io::Result<Box<dyn Stream>> {
             }
             Err(last)
         }
+    }
+}
+
+/// Why a line could not be made private.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {error}")]
+pub(super) struct Untrusted {
+    /// Who was to be at the other end.
+    pub name: String,
+    pub error: io::Error,
+}
+
+impl Untrusted {
+    /// What came was no TLS at all.
+    pub fn is_plain(&self) -> bool {
+        let inner = self.error.get_ref();
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        matches!(
+            inner,
+            Some(rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion
+            ))
+        )
     }
 }
 

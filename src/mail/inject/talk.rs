@@ -95,7 +95,8 @@ async fn greet(settings: &Settings, security: &Security) -> Said<Talk> {
     let connected = dial::connect(&target.place).await;
     let mut stream = connected.map_err(|error| down(error.to_string()))?;
     if target.tls == Tls::Implicit {
-        stream = secure(stream, settings, security).await?;
+        let secured = dial_tls(stream, settings, security).await;
+        stream = secured.map_err(|error| tls(not_implicit(&error, &target.place)))?;
     }
     let mut talk = Talk {
         stream,
@@ -111,11 +112,38 @@ async fn greet(settings: &Settings, security: &Security) -> Said<Talk> {
     Ok(talk)
 }
 
+/// Why there is no TLS where it was to be there from the first octet on.
+fn not_implicit(error: &dial::Untrusted, place: &Place) -> String {
+    match (error.is_plain(), place) {
+        // A greeting in clear is no TLS record: it is a port for STARTTLS, or for neither.
+        (true, Place::Tcp { host, port }) => {
+            let host = match host.contains(':') {
+                true => format!("[{host}]"),
+                false => host.clone(),
+            };
+            format!(
+                "it speaks no TLS from the first octet on: write smtp://{host}:{port}?tls=required in \
+                 mail.inject if it offers STARTTLS, else smtp://{host}:{port}"
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
 async fn secure(
     stream: Box<dyn Stream>,
     settings: &Settings,
     security: &Security,
 ) -> Said<Box<dyn Stream>> {
+    let secured = dial_tls(stream, settings, security).await;
+    secured.map_err(|error| tls(error.to_string()))
+}
+
+async fn dial_tls(
+    stream: Box<dyn Stream>,
+    settings: &Settings,
+    security: &Security,
+) -> Result<Box<dyn Stream>, dial::Untrusted> {
     let target = &settings.target;
     let host = match &target.place {
         Place::Tcp { host, .. } => host.as_str(),
@@ -126,7 +154,10 @@ async fn secure(
     let secured = security
         .secure(stream, name, settings.ca.as_deref(), strict)
         .await;
-    secured.map_err(|error| tls(format!("{name}: {error}")))
+    secured.map_err(|error| dial::Untrusted {
+        name: name.to_owned(),
+        error,
+    })
 }
 
 impl Talk {

@@ -78,7 +78,7 @@ pub enum TargetError {
     /// Nothing known.
     #[error(
         "{0} is no address of an MTA: write smtp://HOST:PORT, as smtp://127.0.0.1:10026, smtps://HOST:PORT, \
-         lmtp://HOST:PORT or lmtp+unix:/PATH"
+         lmtp://HOST:PORT, smtp+unix:/PATH or lmtp+unix:/PATH"
     )]
     Form(String),
     /// The text itself is not repeated: it may hold a password.
@@ -86,9 +86,17 @@ pub enum TargetError {
     Login,
     /// Not a path.
     #[error(
-        "{0} is no path of a socket: write lmtp+unix:/PATH, from the root on, with at most 107 octets"
+        "{0} is no path of a socket: write {1}:/PATH, from the root on, with at most 107 octets"
     )]
-    Path(String),
+    Path(String, &'static str),
+    /// Behind the path of a socket.
+    #[error(
+        "?{0} goes with HOST:PORT only: on a socket of this machine there is no TLS; remove it"
+    )]
+    SocketOption(String),
+    /// Behind the `?`, twice.
+    #[error("{0}= stands there twice: leave one of them")]
+    Twice(&'static str),
     /// Behind the `?`.
     #[error(
         "?{0} is not known there: write ?tls=none, ?tls=may or ?tls=required, and name=HOST beside it"
@@ -124,11 +132,18 @@ impl Target {
             _ => None,
         };
         if let Some((protocol, path)) = socket {
+            if let Some((_, options)) = path.split_once('?') {
+                return Err(TargetError::SocketOption(compose::line(options, 80)));
+            }
+            let form = match protocol {
+                Protocol::Smtp => "smtp+unix",
+                Protocol::Lmtp => "lmtp+unix",
+            };
             // unix:///run/x is how URLs write it.
             let whole = format!("/{}", path.trim_start_matches('/'));
             let fits = path.starts_with('/') && (2..=MAX_SOCKET).contains(&whole.len());
             if !fits || path.contains(char::is_control) {
-                return Err(TargetError::Path(shown()));
+                return Err(TargetError::Path(shown(), form));
             }
             return Ok(Self {
                 place: Place::Unix(whole.into()),
@@ -177,7 +192,9 @@ impl Target {
         for option in options.split('&') {
             let unknown = || TargetError::Option(compose::line(option, 80));
             match option.split_once('=') {
-                Some(("tls", value)) if tls.is_none() => {
+                Some(("tls", _)) if tls.is_some() => return Err(TargetError::Twice("tls")),
+                Some(("name", _)) if self.name.is_some() => return Err(TargetError::Twice("name")),
+                Some(("tls", value)) => {
                     tls = Some(match value {
                         "none" => Tls::None,
                         "may" => Tls::May,
@@ -189,7 +206,7 @@ impl Target {
                         return Err(TargetError::Clash(value.to_owned(), write));
                     }
                 }
-                Some(("name", value)) if self.name.is_none() && is_host(value) => {
+                Some(("name", value)) if is_host(value) => {
                     self.name = Some(value.to_owned());
                 }
                 _ => return Err(unknown()),
@@ -375,7 +392,8 @@ mod tests {
 
     #[test]
     fn what_is_none() {
-        let form = "is no address of an MTA: write smtp://HOST:PORT, as smtp://127.0.0.1:10026";
+        let form = "is no address of an MTA: write smtp://HOST:PORT, as smtp://127.0.0.1:10026, smtps://HOST:PORT, \
+                    lmtp://HOST:PORT, smtp+unix:/PATH or lmtp+unix:/PATH";
         for wrong in [
             "",
             "127.0.0.1:25",
@@ -395,7 +413,16 @@ mod tests {
         check_wrong("unix:run/x", "no path of a socket");
         check_wrong(&format!("unix:/{}", "x".repeat(107)), "no path of a socket");
         check_wrong("smtp://a?tls=maybe", "?tls=maybe is not known there");
-        check_wrong("smtp://a?tls=may&tls=may", "is not known there");
+        check_wrong("smtp://a?tls=may&tls=may", "tls= stands there twice");
+        check_wrong("smtp://a?name=b&tls=may&name=b", "name= stands there twice");
+        check_wrong("smtp+unix:x", "write smtp+unix:/PATH");
+        for text in [
+            "smtp+unix:/run/x?tls=none",
+            "unix:///run/x?tls=none",
+            "lmtp:unix:/run/x?tls=none",
+        ] {
+            check_wrong(text, "?tls=none goes with HOST:PORT only");
+        }
         check_wrong("smtp://a?x", "?x is not known there");
         check_wrong("smtps://a?tls=may", "smtps:// is TLS anyway");
         check_wrong("smtp://a?tls=none&name=b", "name without TLS");

@@ -8,6 +8,7 @@ use super::quotes::{self, Strip};
 use super::raw::RawMail;
 use super::scan::Part;
 use super::{Unreadable, calendar, cards, decode, flowed, html};
+use crate::mail::words::Words;
 
 /// What a mail holds for a reader.
 #[derive(Debug, Default, PartialEq)]
@@ -48,12 +49,12 @@ pub(super) fn body(mail: &RawMail, parts: &[Part], strip: Strip) -> Body {
 
 /// The line of an invitation (RFC 6047): a calendar that is the mail or stands beside its text, not one that
 /// somebody attached.
-pub(super) fn invitation(mail: &RawMail, parts: &[Part]) -> Option<String> {
+pub(super) fn invitation(mail: &RawMail, parts: &[Part], said: &Words) -> Option<String> {
     let index = calendar_part(parts, 0, Around::Mixed)?;
     if !parts[index].whole {
         return None;
     }
-    calendar::line(&leaf_text(mail, &parts[index]).0)
+    calendar::line(&leaf_text(mail, &parts[index]).0, said)
 }
 
 fn calendar_part(parts: &[Part], index: usize, around: Around) -> Option<usize> {
@@ -367,7 +368,10 @@ mod tests {
         let raw = RawMail::from_bytes(mail.as_bytes());
         let parts = scan::parts(&raw).expect("within limits");
         let found = body(&raw, &parts, BOTH);
-        let files = attachments(&parts, invitation(&raw, &parts).is_some());
+        let files = attachments(
+            &parts,
+            invitation(&raw, &parts, &Words::default()).is_some(),
+        );
         assert_eq!(
             (found.text.trim(), files - found.cards),
             (text, expected_files),
@@ -493,7 +497,7 @@ mod tests {
             let mail = multipart(media, &[PLAIN, (header, event)]);
             let raw = RawMail::from_bytes(mail.as_bytes());
             let parts = scan::parts(&raw).expect("within limits");
-            let found = invitation(&raw, &parts);
+            let found = invitation(&raw, &parts, &Words::default());
             assert_eq!(found.as_deref(), expected, "{mail}");
             assert_eq!(
                 attachments(&parts, found.is_some()),

@@ -14,6 +14,7 @@ use jiff::Span;
 use jiff::civil::{Date, DateTime, Time};
 
 use super::guarded;
+use crate::mail::words::Words;
 
 /// Letters of a title or a place: a line of an SMS, not a minute book.
 const MAX_WORDS: usize = 120;
@@ -23,7 +24,7 @@ const MAX_ZONE: usize = 40;
 const MAX_COMPONENTS: usize = 1_000;
 
 /// The line; None for what is no calendar or has nothing in it.
-pub(super) fn line(text: &str) -> Option<String> {
+pub(super) fn line(text: &str, said: &Words) -> Option<String> {
     let calendar = guarded(|| ICalendar::parse(text).ok()).ok().flatten()?;
     let is_item = |kind: &ICalendarComponentType| {
         matches!(
@@ -44,7 +45,7 @@ pub(super) fn line(text: &str) -> Option<String> {
         return None;
     }
     let parts = [title, when, place].into_iter().flatten();
-    let mut line = prefix(&calendar, item) + &parts.collect::<Vec<_>>().join(", ");
+    let mut line = prefix(&calendar, item, said) + &parts.collect::<Vec<_>>().join(", ");
     if others > 0 {
         line.push_str(&format!(" (+{others})"));
     }
@@ -52,7 +53,7 @@ pub(super) fn line(text: &str) -> Option<String> {
 }
 
 /// What the mail does with the event: RFC 5546 §1.4.
-fn prefix(calendar: &ICalendar, item: &ICalendarComponent) -> String {
+fn prefix(calendar: &ICalendar, item: &ICalendarComponent, said: &Words) -> String {
     let method = calendar
         .components
         .iter()
@@ -65,42 +66,45 @@ fn prefix(calendar: &ICalendar, item: &ICalendarComponent) -> String {
         );
     let is_off = matches!(item.status(), Some(ICalendarStatus::Cancelled));
     match method {
-        Some(ICalendarMethod::Cancel) => "Cancelled: ".into(),
-        Some(ICalendarMethod::Reply) => reply(item),
-        Some(ICalendarMethod::Counter) => "New time proposed: ".into(),
-        Some(ICalendarMethod::Declinecounter) => "Proposed time declined: ".into(),
-        _ if is_off => "Cancelled: ".into(),
+        Some(ICalendarMethod::Cancel) => said.say("text-cancelled", &[]) + ": ",
+        Some(ICalendarMethod::Reply) => reply(item, said),
+        Some(ICalendarMethod::Counter) => said.say("text-proposed", &[]) + ": ",
+        Some(ICalendarMethod::Declinecounter) => said.say("text-proposal-declined", &[]) + ": ",
+        _ if is_off => said.say("text-cancelled", &[]) + ": ",
         _ => String::new(),
     }
 }
 
 /// `Accepted by Ann Smith: `
-fn reply(item: &ICalendarComponent) -> String {
+fn reply(item: &ICalendarComponent, said: &Words) -> String {
     let Some(attendee) = item.property(&ICalendarProperty::Attendee) else {
-        return "Reply: ".into();
+        return said.say("text-answer", &[("answer", "other".into())]) + ": ";
     };
     let answer = match attendee.parameter(&ICalendarParameterName::Partstat) {
         Some(ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Accepted)) => {
-            "Accepted"
+            "accepted"
         }
         Some(ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Declined)) => {
-            "Declined"
+            "declined"
         }
         Some(ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Tentative)) => {
-            "Tentative"
+            "tentative"
         }
         Some(ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Delegated)) => {
-            "Delegated"
+            "delegated"
         }
-        _ => "Reply",
+        _ => "other",
     };
     let name = attendee.parameter(&ICalendarParameterName::Cn);
     match name
         .and_then(ICalendarParameterValue::as_text)
         .and_then(words)
     {
-        Some(name) => format!("{answer} by {name}: "),
-        None => format!("{answer}: "),
+        Some(name) => {
+            let args = [("answer", answer.into()), ("name", name.into())];
+            said.say("text-answer-by", &args) + ": "
+        }
+        None => said.say("text-answer", &[("answer", answer.into())]) + ": ",
     }
 }
 
@@ -253,7 +257,11 @@ mod tests {
         let text = format!(
             "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{head}BEGIN:VEVENT\r\nUID:1\r\n{event}END:VEVENT\r\nEND:VCALENDAR\r\n"
         );
-        assert_eq!(line(&text).as_deref(), expected, "{text}");
+        assert_eq!(
+            line(&text, &Words::default()).as_deref(),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -298,8 +306,11 @@ mod tests {
         check("", "SUMMARY:Lunch\r\n", Some("Lunch"));
         check("", "LOCATION:Room 4\r\n", None);
         check("", "DTSTART:20261399T990000Z\r\nSUMMARY:x\r\n", Some("x"));
-        assert_eq!(line("BEGIN:VCALENDAR\r\nEND:VCALENDAR"), None);
-        assert_eq!(line("Hello"), None);
+        assert_eq!(
+            line("BEGIN:VCALENDAR\r\nEND:VCALENDAR", &Words::default()),
+            None
+        );
+        assert_eq!(line("Hello", &Words::default()), None);
     }
 
     #[test]
@@ -360,7 +371,7 @@ mod tests {
             "DTSTART;TZID=x:99999999T999999", "DTEND;VALUE=DATE:20260105", "DURATION:P99999999W", "DURATION:-PT1H", "RRULE:FREQ=DAILY",
             "BEGIN:VTIMEZONE", "TZID:\"", "ATTENDEE;CN=é", "LOCATION:\u{202e}", ":", ";", "DTSTART:20260105T100000Z", "DTSTART:00010101",
         ][..]), 0..20)) {
-            line(&lines.join("\r\n"));
+            line(&lines.join("\r\n"), &Words::default());
         }
     }
 }

@@ -314,6 +314,13 @@ pub(super) fn is_private(mail: &RawMail) -> bool {
     )
 }
 
+/// A `Sensitivity` that no standard knows, as it is: somebody meant something by it.
+pub(super) fn strange_sensitivity(mail: &RawMail) -> Option<String> {
+    let is_known =
+        is_private(mail) || matches!(keyword(mail, "Sensitivity").as_str(), "" | "normal");
+    plain(mail, "Sensitivity").filter(|_| !is_known)
+}
+
 /// Whether the word stands in the subject, whole and in any case.
 pub(super) fn has_word(subject: &str, word: &str) -> bool {
     let word = word.trim().to_lowercase();

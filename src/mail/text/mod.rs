@@ -28,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use regex::Regex;
 
 use super::thread::Thread;
+use super::words::Words;
 
 pub use headers::{is_list, subject, without_secrets};
 pub use raw::RawMail;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub flash_on_priority: bool,
     /// In the subject it asks for a confirmation; empty: never.
     pub confirm_word: String,
+    /// What is added to the sender's words, in the sender's language.
+    pub words: Words,
 }
 
 impl Default for Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             attachments: Attachments::Mention,
             flash_on_priority: true,
             confirm_word: "confirm".into(),
+            words: Words::default(),
         }
     }
 }
@@ -137,6 +141,8 @@ pub struct MailText {
     pub list: bool,
     /// `Sensitivity: private`: the text must reach no log and no dashboard.
     pub private: bool,
+    /// `Sensitivity` as it is, where it is none that is known.
+    pub strange_sensitivity: Option<String>,
     /// `Date` as it is.
     pub date: Option<String>,
     /// `Deferred-Delivery` as it is: when to send; [`moment`] reads it.
@@ -236,6 +242,21 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// What a mail says of it, by its key in the catalogue.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Unreadable::TooDeep => "refused-too-deep",
+            Unreadable::TooManyParts => "refused-too-many-parts",
+            Unreadable::HeadersTooBig | Unreadable::TooManyHeaders => "refused-long-header",
+            Unreadable::Truncated => "refused-too-big",
+            Unreadable::Empty => "refused-no-text",
+            Unreadable::Encrypted => "refused-encrypted",
+            Unreadable::Sealed => "refused-sealed",
+            Unreadable::AttachmentsRefused => "refused-files",
+            Unreadable::Parser => "refused-damaged",
+        }
+    }
+
     /// The SMTP reply: code, enhanced status code (RFC 3463), one line for people.
     pub fn reply(&self) -> (u16, &'static str, String) {
         let (code, enhanced, text) = match self {
@@ -302,7 +323,7 @@ pub fn read(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable>
 pub fn read_for_rules(mail: &RawMail, settings: &Settings) -> Result<MailText, Unreadable> {
     let parts = scan::parts(mail)?;
     let head = headers::decode(mail)?;
-    let invitation = body::invitation(mail, &parts);
+    let invitation = body::invitation(mail, &parts, &settings.words);
     let mut attachments = body::attachments(&parts, invitation.is_some());
     if attachments > 0 && settings.attachments == Attachments::Refuse {
         return Err(Unreadable::AttachmentsRefused);
@@ -336,6 +357,7 @@ pub fn read_for_rules(mail: &RawMail, settings: &Settings) -> Result<MailText, U
         own_loop: headers::is_own(mail),
         list: headers::is_list(mail),
         private: headers::is_private(mail),
+        strange_sensitivity: headers::strange_sensitivity(mail),
         date: headers::plain(mail, "Date"),
         deferred_delivery: headers::plain(mail, "Deferred-Delivery"),
         expires: headers::plain(mail, "Expires").or_else(|| headers::plain(mail, "Expiry-Date")),
@@ -429,10 +451,14 @@ fn matter(
     });
     Matter {
         text,
-        files: match (mention, attachments) {
-            (false, _) => String::new(),
-            (true, 1) => "[1 file]".to_owned(),
-            (true, files) => format!("[{files} files]"),
+        files: match mention {
+            true => format!(
+                "[{}]",
+                settings
+                    .words
+                    .say("text-files", &[("count", attachments.into())])
+            ),
+            false => String::new(),
         },
         from: address.to_owned(),
         from_name: if name.is_empty() { address } else { name }.to_owned(),

@@ -9,12 +9,15 @@
 //! A new noun is its file in each language and its line in the table below. A message's subject is its
 //! attribute: `held = …` with `.subject = …` is said as `held` and `held.subject`.
 
+mod force;
+mod needs;
 mod own;
 mod shape;
 mod speech;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentError, FluentResource};
@@ -22,7 +25,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use unic_langid::LanguageIdentifier;
 
+use crate::sms::span::{self, Unit};
+
 pub use fluent_bundle::FluentValue as Value;
+pub use force::Origin;
 pub use own::{File, MAX_PHONE, Mistake, Said};
 pub use speech::Speech;
 
@@ -58,7 +64,11 @@ const NOUNS: &[(&str, [&str; LANGUAGES.len()])] = &catalogue![
     "phonebook",
     "question",
     "quota",
+    "reasons",
+    "refusals",
     "reports",
+    "spans",
+    "text",
 ];
 
 /// The texts that go to phones as SMS.
@@ -79,14 +89,29 @@ const ENGLISH: Language = Language(0);
 #[derive(Clone)]
 struct Tongue {
     name: String,
-    bundles: Vec<Arc<FluentBundle<FluentResource>>>,
+    bundles: Vec<Arc<Texts>>,
+}
+
+/// The texts of a file.
+struct Texts {
+    bundle: FluentBundle<FluentResource>,
+    /// The admin's file.
+    file: Option<File>,
+    /// The place of their language, when they are ours.
+    ours: Option<usize>,
 }
 
 /// They are read once.
 static OWN: LazyLock<Arc<Vec<Tongue>>> = LazyLock::new(|| {
-    let tongues = LANGUAGES.iter().map(|name| Tongue {
+    let texts = |place: usize, name| Texts {
+        bundle: own(name),
+        file: None,
+        ours: Some(place),
+    };
+    let languages = LANGUAGES.iter().enumerate();
+    let tongues = languages.map(|(place, name)| Tongue {
         name: (*name).to_owned(),
-        bundles: vec![Arc::new(own(name))],
+        bundles: vec![Arc::new(texts(place, name))],
     });
     Arc::new(tongues.collect())
 });
@@ -152,6 +177,20 @@ impl Words {
         zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 
+    /// How long, for people: `90 minutes`, `3 hours`, `2 days`.
+    pub fn span(&self, span: Duration) -> String {
+        let said = span::parts(span).into_iter().map(|(unit, count)| {
+            let args = [("count", count.into())];
+            match unit {
+                Unit::Days => self.say("span-days", &args),
+                Unit::Hours => self.say("span-hours", &args),
+                Unit::Minutes => self.say("span-minutes", &args),
+                Unit::Seconds => self.say("span-seconds", &args),
+            }
+        });
+        said.collect::<Vec<_>>().join(" ")
+    }
+
     /// The language it speaks.
     pub fn language(&self) -> &str {
         &self.tongues[self.language.0].name
@@ -170,8 +209,8 @@ impl Words {
             .map(|(name, value)| (*name, value.clone()))
             .collect();
         for place in [self.language, ENGLISH] {
-            for bundle in &self.tongues[place.0].bundles {
-                if let Some((said, errors)) = format(bundle, key, &args) {
+            for texts in &self.tongues[place.0].bundles {
+                if let Some((said, errors)) = format(&texts.bundle, key, &args) {
                     debug_assert!(errors.is_empty(), "{key}: {errors:?}");
                     return said;
                 }
@@ -188,16 +227,28 @@ fn format(
     key: &str,
     args: &FluentArgs<'_>,
 ) -> Option<(String, Vec<FluentError>)> {
-    let pattern = match key.split_once('.') {
-        Some((message, attribute)) => {
-            let message = bundle.get_message(message)?;
-            message.get_attribute(attribute)?.value()
-        }
-        None => bundle.get_message(key)?.value()?,
-    };
+    let pattern = pattern(bundle, key)?;
     let mut errors = Vec::new();
     let said = bundle.format_pattern(pattern, Some(args), &mut errors);
     Some((said.into_owned(), errors))
+}
+
+fn pattern<'a>(
+    bundle: &'a FluentBundle<FluentResource>,
+    key: &str,
+) -> Option<&'a fluent_syntax::ast::Pattern<&'a str>> {
+    match key.split_once('.') {
+        Some((message, attribute)) => {
+            let message = bundle.get_message(message)?;
+            Some(message.get_attribute(attribute)?.value())
+        }
+        None => bundle.get_message(key)?.value(),
+    }
+}
+
+/// Whether a bundle has a text.
+fn has(bundle: &FluentBundle<FluentResource>, key: &str) -> bool {
+    pattern(bundle, key).is_some()
 }
 
 /// Our own texts of a language as an admin would write them, to start from; `None`: we have none.

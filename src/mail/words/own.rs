@@ -5,7 +5,7 @@
 //! it does not name stays as we say it. A language that we do not have may be added; what its file lacks is
 //! said in English, or for a region (`de-at`) as its language says it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -16,10 +16,13 @@ use strsim::jaro_winkler;
 use unic_langid::LanguageIdentifier;
 
 use super::shape::{self, Shape};
-use super::{ENGLISH, NOUNS, PHONE, Tongue, Value, Words, empty, parsed};
+use super::{ENGLISH, LANGUAGES, NOUNS, PHONE, Texts, Tongue, Value, Words, empty, needs, parsed};
 
 /// A text for a phone that is longer than three SMS is a mistake, and a cost with each.
 pub const MAX_PHONE: usize = 459;
+
+/// The subject in whose answers the number stands.
+const QUESTION: &str = "number-question.subject";
 
 /// More is wrong than anybody reads at a time.
 const MAX_MISTAKES: usize = 20;
@@ -64,16 +67,17 @@ impl Words {
     /// The same words, with an admin's before ours.
     pub fn with(&self, mut files: Vec<File>) -> Result<(Self, Vec<Said>), Vec<Mistake>> {
         // A language before its regions, which take from it what they lack.
-        files.sort_by_key(|file| (file.language.len(), file.language.clone()));
+        files.sort_by_key(|file| (file.language.len(), file.name.clone()));
         let ours = ours();
         let mut words = self.clone();
-        let (mut said, mut mistakes) = (Vec::new(), Vec::new());
+        let (mut said, mut mistakes) = (Vec::new(), twins(&files));
         for file in files {
             match read(&file, &ours) {
                 Ok((bundle, texts)) => {
-                    let rest = words.put(&file.language, bundle);
+                    let name = file.name.clone();
+                    let rest = words.put(file, bundle);
                     said.push(Said {
-                        file: file.name,
+                        file: name,
                         texts,
                         of: ours.len(),
                         rest: rest.filter(|_| texts < ours.len()),
@@ -90,11 +94,15 @@ impl Words {
     }
 
     /// Before what the language has; which language a new one takes the rest from.
-    fn put(&mut self, language: &str, bundle: FluentBundle<FluentResource>) -> Option<String> {
-        let name = language.replace('_', "-").to_ascii_lowercase();
+    fn put(&mut self, file: File, bundle: FluentBundle<FluentResource>) -> Option<String> {
+        let name = tag(&file.language);
         let base = self.speaking(&name);
         let tongues = Arc::make_mut(&mut self.tongues);
-        let bundle = Arc::new(bundle);
+        let bundle = Arc::new(Texts {
+            bundle,
+            file: Some(file),
+            ours: None,
+        });
         if let Some(tongue) = tongues.iter_mut().find(|tongue| tongue.name == name) {
             tongue.bundles.insert(0, bundle);
             return None;
@@ -110,8 +118,41 @@ impl Words {
     }
 }
 
+/// A language as it is looked up: `de-at` of `de_AT`.
+fn tag(language: &str) -> String {
+    language.replace('_', "-").to_ascii_lowercase()
+}
+
+/// Files of the same language: a file system that does not tell `DE.ftl` from `de.ftl` has one of them only, and
+/// nobody could say which of two is meant.
+fn twins(files: &[File]) -> Vec<Mistake> {
+    let mut seen: BTreeMap<String, &File> = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        let tag = tag(&file.language);
+        if let Some(first) = seen.get(&tag) {
+            let text = format!("is {tag}, and so is {}; leave one of them", first.name);
+            mistakes.push(Mistake {
+                file: file.name.clone(),
+                line: 1,
+                text,
+            });
+            continue;
+        }
+        seen.insert(tag, file);
+    }
+    mistakes
+}
+
+/// Whether it is the tag of a language (RFC 5646): two or three letters, then perhaps a script, a region and
+/// variants. Longer first words are well-formed, but none is registered: they are names, as deutsch.
+fn is_tag(language: &str) -> bool {
+    let first = language.split(['-', '_']).next().unwrap_or_default();
+    (2..=3).contains(&first.len()) && language.parse::<LanguageIdentifier>().is_ok()
+}
+
 /// All texts there are, with their variables.
-fn ours() -> Shape {
+pub(super) fn ours() -> Shape {
     let mut all = Shape::new();
     for (_, sources) in NOUNS {
         all.extend(shape::of(&parsed(sources[ENGLISH.0]).0));
@@ -126,8 +167,12 @@ fn read(file: &File, ours: &Shape) -> Result<(FluentBundle<FluentResource>, usiz
         line,
         text,
     };
-    if file.language.parse::<LanguageIdentifier>().is_err() {
-        let text = "its name is not that of a language; call it as de.ftl or pt.ftl".to_owned();
+    if !is_tag(&file.language) {
+        let ours: Vec<_> = LANGUAGES.iter().map(|name| format!("{name}.ftl")).collect();
+        let text = format!(
+            "its name is not the tag of a language; call it {}, or by another tag of BCP 47, as pt.ftl or de-AT.ftl",
+            ours.join(", ")
+        );
         return Err(vec![at(1, text)]);
     }
     let (resource, errors) = parsed(&file.source);
@@ -157,8 +202,16 @@ fn read(file: &File, ours: &Shape) -> Result<(FluentBundle<FluentResource>, usiz
             mistakes.push(at(line, unknown_key(key, ours)));
             continue;
         };
+        let before = mistakes.len();
         for name in variables.difference(known) {
             mistakes.push(at(line, unknown_variable(key, name, known)));
+        }
+        // A misspelt one is there, in a way.
+        let is_said = mistakes.len() == before;
+        let lacking = needs::of(key).iter();
+        for name in lacking.filter(|name| is_said && !variables.contains(**name)) {
+            let text = format!("{key} lacks {{ ${name} }}: it says nothing without; write it in");
+            mistakes.push(at(line, text));
         }
     }
     if !mistakes.is_empty() {
@@ -183,7 +236,10 @@ fn tried(
     key: &str,
     variables: &BTreeSet<String>,
 ) -> Result<(), String> {
-    for sample in [Some(1_u8), Some(5), None] {
+    let numbers = [Some(1_u8), Some(5), None];
+    // What stands in it is an address, which is no number.
+    let samples = &numbers[if key == QUESTION { 2 } else { 0 }..];
+    for &sample in samples {
         let sample = |name| -> (&str, Value<'_>) { (name, sample.map_or("x".into(), Value::from)) };
         let args = variables.iter().map(|name| sample(name.as_str()));
         let args: FluentArgs<'_> = args.collect();
@@ -201,6 +257,12 @@ fn tried(
         }
         if key.ends_with(".subject") && said.contains('\n') {
             return Err("a subject is one line; write it in one".to_owned());
+        }
+        if key == QUESTION && said.contains(|c: char| c.is_numeric()) {
+            return Err(
+                "an answer has this subject, and a number is looked for in that; write no digits"
+                    .to_owned(),
+            );
         }
         if PHONE.contains(&key) && said.chars().count() > MAX_PHONE {
             return Err(format!(
@@ -230,7 +292,7 @@ fn unknown_variable(key: &str, name: &str, known: &BTreeSet<String>) -> String {
 }
 
 /// The line on which a text begins.
-fn place(source: &str, key: &str) -> usize {
+pub(super) fn place(source: &str, key: &str) -> usize {
     let (message, attribute) = match key.split_once('.') {
         Some((message, attribute)) => (message, Some(attribute)),
         None => (key, None),
@@ -370,10 +432,49 @@ mod tests {
             &format!("conflict-question = {}\n", "x".repeat(460)),
             "de.ftl:1: conflict-question: is too long for a phone; write at most 459 characters",
         );
-        let no_language = Words::default().with(vec![file("notes!", "held = x\n")]);
+        check(
+            "\nnumber-question = Welche Nummer?\n",
+            "de.ftl:2: number-question lacks { $address }: it says nothing without; write it in",
+        );
+        check(
+            "number-question =\n    .subject = Antwort an 4711\n",
+            "de.ftl:2: number-question.subject: an answer has this subject, and a number is looked for in that; write no digits",
+        );
+        for name in ["notes!", "deutsch", "german-AT", "d"] {
+            let no_language = Words::default().with(vec![file(name, "held = x\n")]);
+            assert_eq!(
+                no_language.expect_err("no language")[0].to_string(),
+                format!(
+                    "{name}.ftl:1: its name is not the tag of a language; call it en.ftl, de.ftl, fr.ftl, es.ftl, \
+                     it.ftl, cs.ftl, ms.ftl, or by another tag of BCP 47, as pt.ftl or de-AT.ftl"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn one_file_a_language() {
+        let check = |names: [&str; 2], expected: &str| {
+            let files = names.map(|name| file(name, "held = x\n"));
+            let wrong = Words::default().with(files.to_vec());
+            let wrong = wrong.expect_err("twins");
+            assert_eq!(wrong.len(), 1, "{wrong:?}");
+            assert_eq!(wrong[0].to_string(), expected);
+        };
+        check(
+            ["de", "DE"],
+            "de.ftl:1: is de, and so is DE.ftl; leave one of them",
+        );
+        check(
+            ["de_AT", "de-at"],
+            "de_AT.ftl:1: is de-at, and so is de-at.ftl; leave one of them",
+        );
+        // Alone it is as good as any other.
         assert_eq!(
-            no_language.expect_err("no language")[0].to_string(),
-            "notes!.ftl:1: its name is not that of a language; call it as de.ftl or pt.ftl",
+            with(&[("DE", "held = x\n")])
+                .speaking("de")
+                .map(|w| w.say("held", &[])),
+            Some("x".into())
         );
     }
 

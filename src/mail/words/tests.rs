@@ -174,3 +174,22 @@ fn a_report_speaks_to_people() {
         "SMS anda kepada +15551234567 telah disampaikan pada 1970-01-01 00:00 UTC dalam 1 segmen.",
     );
 }
+
+#[test]
+fn each_language_has_its_plurals() {
+    let check = |language: &str, hours: u64, expected: &str| {
+        let words = Words::default().speaking(language).expect("a language");
+        assert_eq!(
+            words.span(std::time::Duration::from_secs(hours * 3600)),
+            expected
+        );
+    };
+    check("de", 48, "2 Tage");
+    check("fr", 3, "3 heures");
+    check("es", 24, "1 día");
+    check("it", 24, "1 giorno");
+    check("cs", 3, "3 hodiny");
+    check("cs", 5, "5 hodin");
+    check("cs", 24, "1 den");
+    check("ms", 5, "5 jam");
+}

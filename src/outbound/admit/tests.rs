@@ -491,7 +491,7 @@ fn parameters_that_need_a_right() {
         ),
         (
             "validity=6d",
-            "validity: the queue keeps no message longer than 120h (queue.expire); write 120h or less",
+            "validity: the queue keeps no message longer than 5d (queue.expire); write 5d or less",
         ),
         (
             "at=2026-11-20T08:00:00Z",

@@ -200,7 +200,7 @@ const FORMS: &[(&str, &str)] = &[
     ),
     (
         "\"sms:+15551234567?validity=6d\"@example.com",
-        "550 5.1.3 validity: the queue keeps no message longer than 120h (queue.expire); write 120h or less",
+        "550 5.1.3 validity: the queue keeps no message longer than 5d (queue.expire); write 5d or less",
     ),
     (
         "\"sms:+15551234567?priority=urgent\"@example.com",

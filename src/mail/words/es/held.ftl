@@ -18,3 +18,9 @@ spending =
 
     Lo que no se libere se abandonará transcurrido queue.expire y se avisará al remitente. Este aviso se envía una vez, y de nuevo si la situación dura más de un día o si se han liberado SMS retenidos.
     .subject = Hay SMS retenidos
+
+# What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
+spending-run = { $account } escribe a números vecinos, de { $block }000 a { $block }999: a más de { $numbers } en { $span }. Así actúan, con una contraseña robada, quienes ganan con llamadas y SMS a sus propios números. El límite es limits.run.
+spending-user-hour = { $account } ha enviado { $limit } SMS (segmentos) en una hora, todo lo que permite limits.per_user_hour.
+spending-number-hour = { $account } escribe a un número al que se han enviado { $limit } SMS (segmentos) en una hora, todo lo que permite limits.per_number_hour, o { $forwarded } si los reenvía incoming.rules.
+spending-site-day = Los { $limit } SMS (segmentos) que permite limits.site_day el { $day } están agotados.

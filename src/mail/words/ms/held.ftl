@@ -18,3 +18,9 @@ spending =
 
     SMS yang tidak dilepaskan akan digugurkan selepas queue.expire dan penghantarnya akan dimaklumkan. Makluman ini dihantar sekali, dan sekali lagi jika keadaan ini berlanjutan melebihi sehari atau jika SMS yang ditahan telah dilepaskan.
     .subject = SMS sedang ditahan
+
+# What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
+spending-run = { $account } menulis kepada nombor berjiran, { $block }000 hingga { $block }999: lebih daripada { $numbers } daripadanya dalam { $span }. Begitulah perbuatan mereka yang mengaut untung daripada panggilan dan SMS ke nombor sendiri dengan kata laluan yang dicuri. Hadnya ialah limits.run.
+spending-user-hour = { $account } telah menghantar { $limit } SMS (segmen) dalam sejam, iaitu semua yang dibenarkan limits.per_user_hour.
+spending-number-hour = { $account } menghantar kepada nombor yang telah dihantar { $limit } SMS (segmen) dalam sejam, iaitu semua yang dibenarkan limits.per_number_hour, atau { $forwarded } apabila dimajukan oleh incoming.rules.
+spending-site-day = { $limit } SMS (segmen) yang dibenarkan limits.site_day pada { $day } telah habis digunakan.

@@ -10,7 +10,10 @@ use super::{
     At, Damage, Id, Kept, Octets, Phone, Text, ThreadRow, by_name, encode, parse, text, texts,
 };
 use crate::sms::{Attributes, Class, Encoding, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, Message, OfMail, Origin, Part, PartState, State, TokenId};
+use crate::store::guard::{Over, Run};
+use crate::store::{
+    Attempt, Charge, Message, OfMail, Origin, Part, PartState, Reason, State, TokenId,
+};
 
 pub(super) const ENCODINGS: [Encoding; 3] = [Encoding::Gsm7, Encoding::Ucs2, Encoding::Binary];
 pub(super) const CLASSES: [Class; 3] = [Class::Alarm, Class::Normal, Class::Bulk];
@@ -75,7 +78,11 @@ struct MessageRow<'a> {
     /// Younger than the first version, as all that have a default.
     #[serde(default)]
     awaited: Option<At>,
+    /// In English.
     error: Option<Text<'a>>,
+    /// What that is, when it is ours to say; not in older records, nor in those of what a gateway said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<WhyRow<'a>>,
     /// Not in older records, nor in those that no gateway refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused_by: Option<Text<'a>>,
@@ -183,6 +190,56 @@ pub(super) enum ReceiptRow {
     GivenUp(u16),
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WhyRow<'a> {
+    OptedOut,
+    NoGateway,
+    HeldRun { numbers: u32, minutes: u32 },
+    HeldUserHour(u32),
+    HeldNumberHour(u32),
+    HeldSiteDay { day: Text<'a>, limit: u32 },
+    Network(ReceiptRow),
+}
+
+fn why_row(reason: &Reason) -> Option<WhyRow<'_>> {
+    Some(match reason {
+        Reason::OptedOut => WhyRow::OptedOut,
+        Reason::NoGateway => WhyRow::NoGateway,
+        Reason::Held(Over::Run(Run { numbers, minutes })) => WhyRow::HeldRun {
+            numbers: *numbers,
+            minutes: *minutes,
+        },
+        Reason::Held(Over::UserHour(limit)) => WhyRow::HeldUserHour(*limit),
+        Reason::Held(Over::NumberHour(limit)) => WhyRow::HeldNumberHour(*limit),
+        Reason::Held(Over::SiteDay { day, limit }) => WhyRow::HeldSiteDay {
+            day: text(day),
+            limit: *limit,
+        },
+        Reason::Network(receipt) => WhyRow::Network(receipt_row(*receipt)),
+        Reason::Said(_) => return None,
+    })
+}
+
+/// What older records hold, and what others said, is words alone.
+fn reason(error: Option<Text<'_>>, why: Option<WhyRow<'_>>) -> Option<Reason> {
+    let Some(why) = why else {
+        return error.map(|said| Reason::Said(said.into_owned()));
+    };
+    Some(match why {
+        WhyRow::OptedOut => Reason::OptedOut,
+        WhyRow::NoGateway => Reason::NoGateway,
+        WhyRow::HeldRun { numbers, minutes } => Reason::Held(Over::Run(Run { numbers, minutes })),
+        WhyRow::HeldUserHour(limit) => Reason::Held(Over::UserHour(limit)),
+        WhyRow::HeldNumberHour(limit) => Reason::Held(Over::NumberHour(limit)),
+        WhyRow::HeldSiteDay { day, limit } => Reason::Held(Over::SiteDay {
+            day: day.into_owned(),
+            limit,
+        }),
+        WhyRow::Network(receipt) => Reason::Network(receipt.into()),
+    })
+}
+
 /// The row of a receipt.
 pub(super) fn receipt_row(receipt: Receipt) -> ReceiptRow {
     match receipt {
@@ -264,7 +321,11 @@ pub fn encode_message(m: &Message, touched: Timestamp) -> Vec<u8> {
         expires: At(m.expires),
         warned: m.warned,
         awaited: m.awaited.map(At),
-        error: texts(&m.error),
+        error: m
+            .error
+            .as_ref()
+            .map(|reason| Cow::Owned(reason.to_string())),
+        why: m.error.as_ref().and_then(why_row),
         refused_by: texts(&m.refused_by),
     })
 }
@@ -337,7 +398,7 @@ pub fn decode_message(payload: &[u8]) -> Result<Kept<Message>, Damage> {
         expires: row.expires.0,
         warned: row.warned,
         awaited: row.awaited.map(|at| at.0),
-        error: row.error.map(Text::into_owned),
+        error: reason(row.error, row.why),
         refused_by: row.refused_by.map(Text::into_owned),
     };
     Ok(Kept {

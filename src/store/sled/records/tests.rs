@@ -9,7 +9,8 @@ use super::*;
 use crate::mail::dsn::{self, Dsn, Notify, OriginalRecipient, Return};
 use crate::mail::thread::Thread;
 use crate::sms::{Attributes, Language, Payload, Receipt, Shifts};
-use crate::store::{Attempt, Charge, OfMail, Origin, Part, PartState, TokenId};
+use crate::store::guard::{Over, Run};
+use crate::store::{Attempt, Charge, OfMail, Origin, Part, PartState, Reason, TokenId};
 
 fn time() -> impl Strategy<Value = Timestamp> {
     let seconds = Timestamp::MIN.as_second()..Timestamp::MAX.as_second();
@@ -205,7 +206,7 @@ fn message() -> impl Strategy<Value = Message> {
         warned: how.4.0,
         awaited: how.3.3,
         in_order: how.4.1,
-        error: how.5.0,
+        error: how.5.0.map(Reason::Said),
         begun: how.5.1,
         avoided: how.5.2,
         refused_by: how.5.3,
@@ -379,9 +380,8 @@ proptest! {
     }
 }
 
-/// Records as version 0.1.0 wrote them, before there were payloads, attributes and marks.
-#[test]
-fn records_of_before_are_read() {
+/// As version 0.1.0 wrote it.
+fn old_message() -> Message {
     let message = br#"{"touched":"2026-11-20T10:00:00Z","id":"01900000-0000-7000-8000-000000000001","revision":3,
         "created":"2026-11-20T10:00:00Z","origin":{"queue_id":null,"recipient":"+15551234567","message_id":null,
         "subject":"","report_to":null},"account":"ann@example.com","charge":null,"number":"+15551234567",
@@ -389,8 +389,16 @@ fn records_of_before_are_read() {
         "class":"normal","sender_id":null,"gateways":[],"in_order":false,"avoided":[],"state":"queued",
         "begun":null,"parts":[{"text":"hello","state":"queued","receipt":null,"unknowns":0}],"attempts":0,
         "next_attempt":"2026-11-20T10:00:00Z","expires":"2026-11-25T10:00:00Z","warned":false,"error":null}"#;
+    decode_message(&[&[VERSION], &message[..]].concat())
+        .expect("a message")
+        .value
+}
+
+/// Records as version 0.1.0 wrote them, before there were payloads, attributes and marks.
+#[test]
+fn records_of_before_are_read() {
     let read = |json: &[u8]| [&[VERSION], json].concat();
-    let message = decode_message(&read(message)).expect("a message").value;
+    let message = old_message();
     assert_eq!(
         (message.payload, message.attributes, message.shifts),
         (None, Attributes::default(), Shifts::default())
@@ -409,6 +417,41 @@ fn records_of_before_are_read() {
         panic!("no SMS")
     };
     assert_eq!((binary, marks), (Some(vec![0xFF, 0, 1]), Marks::default()));
+}
+
+/// What is ours to say has a name in the record, and its English words beside it, as older versions read it; a
+/// record of theirs has the words alone.
+#[test]
+fn reasons_are_kept_by_name() {
+    let run = Run {
+        numbers: 30,
+        minutes: 90,
+    };
+    let day = "2026-11-20".to_owned();
+    let reasons = [
+        Reason::OptedOut,
+        Reason::NoGateway,
+        Reason::Held(Over::Run(run)),
+        Reason::Held(Over::UserHour(5)),
+        Reason::Held(Over::NumberHour(6)),
+        Reason::Held(Over::SiteDay { day, limit: 7 }),
+        Reason::Network(Receipt::Failed(0x46)),
+        Reason::Network(Receipt::GivenUp(7)),
+        Reason::Said("CMS ERROR 38 (network out of order)".to_owned()),
+    ];
+    for reason in reasons {
+        let mut message = old_message();
+        message.error = Some(reason.clone());
+        let payload = encode_message(&message, message.created);
+        let read = decode_message(&payload).expect("a message").value;
+        assert_eq!(read.error.as_ref(), Some(&reason));
+        let mut row: serde_json::Value = serde_json::from_slice(&payload[1..]).expect("JSON");
+        assert_eq!(row["error"], reason.to_string());
+        row.as_object_mut().expect("an object").remove("why");
+        let old = [&[VERSION], row.to_string().as_bytes()].concat();
+        let read = decode_message(&old).expect("a message").value;
+        assert_eq!(read.error, Some(Reason::Said(reason.to_string())));
+    }
 }
 
 #[test]
