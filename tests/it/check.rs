@@ -118,10 +118,7 @@ fn an_mta_that_does_not_greet_is_a_warning() {
         said.contains(": 554 no; until that is put right, mails wait in the queue"),
         "{said}"
     );
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("port")
-        .port();
+    let [closed] = crate::sim::port::claim(dir.path());
     let said = check(&written(dir.path(), lab, closed), &[]).0;
     assert!(said.contains("refused"), "{said}");
 }

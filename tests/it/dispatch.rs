@@ -19,6 +19,7 @@ use sms_milter::world::World;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::sim::patience::reached;
 use crate::sim::product::{PATIENCE, Place};
 use crate::store::make;
 
@@ -238,9 +239,11 @@ impl Bench {
 
     /// Nothing more is handed over, as far as anyone can see who looks at all that is due.
     async fn none_is_next(&mut self) {
-        let due = self.store.next_due(Queue::Messages);
-        let now = World::real().now();
-        assert!(due.is_none_or(|due| due > now), "{due:?}");
+        reached("nothing is due", async || {
+            let due = self.store.next_due(Queue::Messages);
+            due.is_none_or(|due| due > World::real().now())
+        })
+        .await;
         assert!(self.submitted.try_recv().is_err());
     }
 
@@ -654,15 +657,18 @@ async fn what_nobody_knows_holds_up_its_number_for_its_wait_only() {
     bench.queue(second.clone()).await;
     let unknown = || Outcome::Unknown("silence".into());
     let mut ids = Vec::new();
-    for _ in 0..2 {
+    // Its own repeat after the wait, and then the others while it waits again; on a slow machine that may be over before
+    // their turn, once or twice.
+    let _answer = loop {
         let (submission, answer) = bench.next().await;
         ids.push(submission.id);
+        if submission.id == second.id {
+            break answer;
+        }
         answer.send(unknown()).expect("a dispatcher");
-    }
-    // Its own repeat after the wait, and then the others while it waits again.
-    assert_eq!(ids, [first.id, first.id]);
-    let (submission, _answer) = bench.next().await;
-    assert_eq!(submission.id, second.id);
+        assert!(ids.len() < 10, "the others never have their turn");
+    };
+    assert_eq!(ids[..2], [first.id, first.id]);
     assert!(!bench.find(&first).await.state.is_final());
 }
 
@@ -679,6 +685,22 @@ fn cpu_seconds() -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_that_wait_use_no_cpu() {
     const QUEUE: u64 = 10_000;
+    const ALONE: &str = "SMS_MILTER_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        // Under `cargo test` others are at work in this process.
+        let itself = std::env::current_exe().expect("this binary");
+        let alone = std::process::Command::new(itself)
+            .args(["--exact", "dispatch::ten_thousand_that_wait_use_no_cpu"])
+            .env(ALONE, "1")
+            .output()
+            .expect("this binary runs");
+        let said = String::from_utf8_lossy(&alone.stdout);
+        assert!(
+            alone.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        return;
+    }
     let bench = Bench::with(|hand| {
         hand.status = watch::Sender::new(Status::Down("unplugged".into()));
     });
@@ -698,12 +720,13 @@ async fn ten_thousand_that_wait_use_no_cpu() {
     tokio::time::timeout(PATIENCE, parked)
         .await
         .expect("parked");
-    // The last of them are on their way, and the store ends its last batch.
-    let second = Duration::from_secs(1);
-    tokio::time::sleep(second).await;
-    let before = cpu_seconds();
-    tokio::time::sleep(2 * second).await;
-    let used = cpu_seconds() - before;
-    println!("{used:.2} s of CPU in 2 s");
-    assert!(used <= 0.06, "{used} s of CPU in 2 s");
+    // The last of them may still be on their way, and the store be at its last batch; then there is rest.
+    let mut used = Vec::new();
+    let rest = async || {
+        let before = cpu_seconds();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        used.push(cpu_seconds() - before);
+        *used.last().expect("one") <= 0.06
+    };
+    reached("two seconds with 0.06 s of CPU", rest).await;
 }

@@ -25,6 +25,7 @@ use sms_milter::world::World;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::sim::patience::PATIENCE;
 use crate::sim::provider::{Answer, Options, Provider};
 
 /// In every secret of these tests; never in what a gateway says.
@@ -55,7 +56,7 @@ pub(crate) fn url(text: &str) -> Template {
 pub(crate) fn settings(provider: &Provider) -> Settings {
     let text = provider.url(&format!("/send?to=%number%&text=%data%&pass={CANARY}"));
     let mut settings = Settings::new(common(Concatenation::Provider), url(&text));
-    settings.timeout = Duration::from_secs(2);
+    settings.timeout = PATIENCE;
     settings.auth = Auth::Bearer(Secret::new(format!("{CANARY}-token")));
     settings
 }
@@ -297,7 +298,9 @@ async fn faults() {
     ] {
         let provider = Provider::answering(answer.clone()).await;
         let mut settings = settings(&provider);
-        settings.timeout = Duration::from_millis(500);
+        if let Answer::Silence = answer {
+            settings.timeout = Duration::from_millis(500);
+        }
         let outcome = gateway(settings).submit(whole("the text")).await;
         let reason = match (&outcome, &expected) {
             (Outcome::Accepted(None), Accepted) => "",

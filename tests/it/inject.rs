@@ -1,7 +1,6 @@
 //! Handing mails in: to a real Postfix with TLS and a login, to a real Dovecot by LMTP, and to an MTA that says and
 //! does what it is told. The clock is the test's.
 
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::sim::lmtp::Dovecot;
 use crate::sim::mta::{Kind, Mta};
+use crate::sim::port;
 use crate::sim::product::{PATIENCE, Place};
 use crate::sim::smtp_sink::{AtDot, SmtpSink};
 use crate::sim::tls::{Authority, Issued};
@@ -168,10 +168,7 @@ fn secured(own: &Issued) -> (Mta, [u16; 3], tempfile::TempDir) {
     let files = tempfile::tempdir().expect("a directory");
     let pem = files.path().join("own.pem");
     std::fs::write(&pem, format!("{}{}", own.key, own.certificate)).expect("a file");
-    let ports = [0, 1, 2].map(|_| {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        free.local_addr().expect("an address").port()
-    });
+    let ports = port::claim(files.path());
     let listener = |port: u16, more: &str| {
         format!(
             "127.0.0.1:{port} inet n - n - - smtpd -o smtpd_milters= -o smtpd_tls_received_header=yes {more}"
@@ -438,9 +435,8 @@ async fn a_wrong_password_makes_mails_wait_and_none_is_refused() {
 
 #[tokio::test]
 async fn an_mta_that_is_away_for_days_gets_everything_once() {
-    let sink = SmtpSink::start().await;
-    let address = sink.address();
-    drop(sink);
+    let shut = SmtpSink::shut();
+    let address = shut.address();
     let mut office = Office::open(settings(&format!("smtp://{address}"), None, None));
     let mut ids = Vec::new();
     for n in 0..50 {
@@ -465,7 +461,7 @@ async fn an_mta_that_is_away_for_days_gets_everything_once() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    let sink = SmtpSink::start_on(address).await;
+    let sink = shut.open();
     office.advance(SignedDuration::from_mins(20));
     let mails = sink.wait_for(50).await;
     office.wait_for(0, 0).await;

@@ -25,8 +25,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::sim::modem::{Options, Reply, SimModem};
+use crate::sim::patience::PATIENCE;
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const PHONE: &str = "+15551234567";
 
 /// A gateway on a simulated modem.

@@ -9,16 +9,13 @@ mod ussd;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use clap::Parser;
 use sms_milter::cli::{self, Cli, Failure};
 use sms_milter::world::World;
 
 use crate::sim::modem::{Options, SimModem};
-
-/// Nothing a test waits for takes longer on a busy machine of two cores.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::sim::patience::PATIENCE;
 
 /// Answers that the simulated modem does not have of itself.
 const MORE: [(&str, &str); 8] = [

@@ -24,8 +24,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::script::{Device, Ports};
+use crate::sim::patience::PATIENCE;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const OURS: &str = "89490200000000011234";
 const THEIRS: &str = "89490200000000099999";
 

@@ -31,6 +31,7 @@ use sms_milter::world::{Clock, World};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::sim::patience::PATIENCE;
 use crate::sim::provider::{Answer, Provider, Recorded};
 
 /// What every file tells of, or says that it never is.
@@ -221,9 +222,14 @@ fn recorded(request: &Recorded) -> String {
 }
 
 async fn send(name: &str, chat: &Chat, dialogue: &Dialogue, answer: Answer) -> (String, String) {
+    // Only who says nothing may be too slow.
+    let timeout = match answer {
+        Answer::Silence => Duration::from_millis(700),
+        _ => PATIENCE,
+    };
     let provider = Provider::answering(answer).await;
     let mut settings = settings(name, chat, &provider.url(""));
-    settings.timeout = Duration::from_millis(700);
+    settings.timeout = timeout;
     let gateway = Http::new(settings, World::real()).expect("gateway");
     let outcome = gateway.submit(submission(&dialogue.name)).await;
     let status = gateway.status().borrow().clone();

@@ -205,7 +205,14 @@ fn notify(kind: Kind) {
         );
     }
     expected.sort();
-    assert_eq!(house.reported(), expected);
+    let mut reported = house.reported();
+    // On a slow machine the others may be late, too, and who wants to hear of it does.
+    reported.retain(|(name, action)| {
+        let asked = name.split_once('.').map_or("", |(asked, _)| asked);
+        let wants = asked.is_empty() || name.contains("DELAY");
+        !(wants && action == "delayed" && !name.ends_with(".delayed"))
+    });
+    assert_eq!(reported, expected);
     // The operator sees what was asked.
     let listed = house.product.json(&["queue", "list", "--all", "--json"]);
     let shown = listed.iter().map(|line| {
@@ -272,7 +279,10 @@ fn returned(kind: Kind) {
     assert_eq!(told["failed"], serde_json::json!(three), "{mail}");
     assert_eq!(bounces(&mail).len(), 3, "{mail}");
     let reported = house.reported();
-    let of_three = reported.iter().filter(|(name, _)| name == "three").count();
+    let of_three = reported
+        .iter()
+        .filter(|(name, action)| name == "three" && action == "failed")
+        .count();
     assert_eq!(of_three, 1, "{reported:?}");
 }
 

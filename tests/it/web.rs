@@ -611,7 +611,8 @@ async fn it_outlives_bad_clients_and_ends_when_told() {
     assert_eq!(answer(web.get("/healthz")).await.0, 200);
     // An idle connection is open now; it does not hold up the end.
     web.stop.send(true).expect("serves");
-    let ended = tokio::time::timeout(Duration::from_secs(5), web.serving).await;
+    // Before those that are cut off (`GRACE`, 10 s).
+    let ended = tokio::time::timeout(Duration::from_secs(9), web.serving).await;
     ended
         .expect("in time")
         .expect("no panic")
@@ -673,7 +674,8 @@ async fn silent_connections_do_not_keep_out_who_asks() {
     for _ in 0..600 {
         silent.push(TcpStream::connect(web.address).await.expect("connects"));
     }
-    let asked = tokio::time::timeout(Duration::from_secs(10), answer(web.get("/healthz"))).await;
+    // The time that they have is `HEAD_TIMEOUT`, 20 s.
+    let asked = tokio::time::timeout(Duration::from_secs(18), answer(web.get("/healthz"))).await;
     assert_eq!(asked.expect("in time").0, 200);
     drop(silent);
 }

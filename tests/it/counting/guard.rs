@@ -143,7 +143,8 @@ async fn sixteen_senders_spend_exactly_the_day_of_the_site() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hours_hold_all_but_alarms_and_what_is_held_expires() {
     let sink = SmtpSink::start().await;
-    let more = "limits: { per_user_hour: 2, per_number_hour: 1 }\nqueue: { expire: 2s }";
+    // Time enough for what is not held.
+    let more = "limits: { per_user_hour: 2, per_number_hour: 1 }\nqueue: { expire: 8s }";
     let place = lab(sink.address(), more);
     bob(&place, "monthly_limit: 50");
     let product = place.start();

@@ -103,6 +103,12 @@ fn fill(at: &Path, left: u64) -> PathBuf {
         .open(&path)
         .expect("a file");
     let block = vec![0x55; 64 << 10];
+    // Most of it at once: on a slow machine the product would look at a disk that is half full, and tell of that.
+    let most = free(at).saturating_sub(left + block.len() as u64);
+    if most > 0 {
+        let most = i64::try_from(most).expect("a small disk");
+        nix::fcntl::posix_fallocate(&file, 0, most).expect("room");
+    }
     while free(at) > left + block.len() as u64 {
         file.write_all(&block).expect("room");
     }
@@ -278,7 +284,8 @@ async fn a_disk_that_is_full_to_the_last_octet() {
     }
     let file = fill(&disk.at, 0);
     // Each attempt must be on the disk before its first octet leaves.
-    let status = product.ended();
+    // There are hundreds before the room within the database's own file is used up.
+    let status = product.ended_after(|| provider.requests().len());
     let log = product.log();
     let last = log.lines().rev().nth(1).unwrap_or_default();
     assert_eq!(status.code(), Some(75), "{log}");

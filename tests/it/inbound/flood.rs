@@ -8,6 +8,7 @@ use sms_milter::sms::Party;
 use sms_milter::store::{Content, Kept, Store};
 
 use super::house::{HOUR, House, number, part};
+use crate::sim::patience::reached;
 
 const PARTS: u32 = 20_000;
 const SENDERS: u32 = 200;
@@ -25,21 +26,17 @@ async fn each_of_many_first_parts_is_in_a_mail_or_in_quarantine() {
     let kept: Vec<_> = kept.buffer_unordered(128).collect().await;
     assert!(kept.iter().all(|kept| *kept == Some(Kept::New)));
     // What still waits for its parts, 20 texts of each sender, goes out too.
-    for _ in 0..1500 {
+    reached("only those wait", async || {
         let open = house.store().counts().await.expect("counts").inbound_open;
-        if open <= u64::from(SENDERS * 20) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+        open <= u64::from(SENDERS * 20)
+    })
+    .await;
     house.clock.advance(HOUR);
-    for _ in 0..1500 {
+    reached("none waits", async || {
         let counts = house.store().counts().await.expect("counts");
-        if counts.inbound_open == 0 && counts.mails == 0 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+        counts.inbound_open == 0 && counts.mails == 0
+    })
+    .await;
     let mut seen: BTreeMap<u32, u32> = BTreeMap::new();
     let mut see = |text: &str| {
         let number = text

@@ -1,8 +1,9 @@
 //! The inbound path in a house of its own: the test is the gateway, the store is real, the MTA records.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use sms_milter::access::{People, Policy, User};
@@ -20,6 +21,7 @@ use sms_milter::world::{Clock, World};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::sim::patience::PATIENCE;
 use crate::sim::smtp_sink::SmtpSink;
 
 pub const PHONE: &str = "+15551234567";
@@ -111,6 +113,11 @@ impl House {
     }
 
     pub fn open(&mut self) {
+        self.open_at(self.sink.address());
+    }
+
+    /// The same with an MTA that is not the sink, yet.
+    pub fn open_at(&mut self, address: SocketAddr) {
         let path = self.dir.path().join("store");
         let store = StoreSettings {
             path,
@@ -118,7 +125,6 @@ impl House {
             reserve: Some(self.reserve),
         };
         let store = SledStore::open(&store).expect("the store opens");
-        let address = self.sink.address();
         let inject = inject::Settings {
             target: Target::parse(&format!("smtp://{address}")).expect("a target"),
             login: None,
@@ -296,31 +302,36 @@ impl House {
 
     /// Waits until the received SMS stand so, oldest first.
     pub async fn wait_for_states(&self, expected: &[InboundState]) {
-        for _ in 0..1500 {
-            if self.states().await == expected {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let states = self.states().await;
+            if states == expected {
                 return;
             }
+            assert!(
+                Instant::now() < deadline,
+                "{expected:?} were waited for, they are {states:?}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!(
-            "{expected:?} were waited for, they are {:?}",
-            self.states().await
-        );
     }
 
     /// Waits until no mail waits but those that are stuck; these are they.
     pub async fn wait_for_mail(&self, waiting: usize, stuck: usize) {
-        let mut mails = Vec::new();
-        for _ in 0..1500 {
-            mails = self.store().list_mail().await.expect("list");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mails = self.store().list_mail().await.expect("list");
             let (late, tried): (Vec<_>, Vec<_>) = mails.iter().partition(|m| m.undeliverable);
             let tried = tried.iter().filter(|m| m.attempts > 0).count() == waiting;
             if tried && mails.len() == waiting + stuck && late.len() == stuck {
                 return;
             }
+            assert!(
+                Instant::now() < deadline,
+                "{waiting} waiting and {stuck} stuck mails were waited for, not {mails:?}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("{waiting} waiting and {stuck} stuck mails were waited for, not {mails:?}");
     }
 }
 

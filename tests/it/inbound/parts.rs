@@ -20,6 +20,7 @@ use super::house::{HOUR, House, PHONE, number, part, settings};
 use super::{pairs, shown};
 use crate::sim::failing_store::{FailingStore, Fault, Verb, When};
 use crate::sim::product::PATIENCE;
+use crate::sim::patience::reached;
 use crate::sim::smtp_sink::Mail;
 
 const RECEPTION: &str = "reception@example.com";
@@ -215,13 +216,10 @@ async fn a_flood_is_kept_and_an_admin_decides() {
 }
 
 async fn wait_for_none_open(store: &Arc<SledStore>) {
-    for _ in 0..3000 {
-        if store.counts().await.expect("counts").inbound_open == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("some are still open: {:?}", store.counts().await);
+    reached("none is open", async || {
+        store.counts().await.expect("counts").inbound_open == 0
+    })
+    .await;
 }
 
 /// The inbound path over a store that fails, until the store is dead or nothing is open.
@@ -308,13 +306,11 @@ async fn through(fault: &Fault) -> Vec<OutMail> {
     let is_fatal = matches!(fault.error, StoreError::Dead(_));
     if is_fatal && frail.store.calls(fault.verb) < fault.call {
         // The task gets there, or has done all there is to do.
-        for _ in 0..1500 {
+        reached("dead or done", async || {
             let died = frail.store.calls(fault.verb) >= fault.call;
-            if died || store.counts().await.expect("counts").inbound_open == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+            died || store.counts().await.expect("counts").inbound_open == 0
+        })
+        .await;
     }
     if !is_fatal {
         for received in std::mem::take(&mut unkept) {

@@ -134,7 +134,9 @@ async fn a_slow_modem_costs_its_time_and_no_more() {
     let (said, done) = run(&["list", "--timeout", "3", "--port", &path_of(&sim)]).await;
     done.expect("fine");
     assert!(said.contains("a modem"), "{said}");
-    assert!(start.elapsed() < PATIENCE / 2);
+    // Several commands of three seconds each would take longer.
+    let took = start.elapsed();
+    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 //! stopped dead, halted and started again at the same place.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,8 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, User, geteuid};
 
+use super::port;
 use super::product::PATIENCE;
 use super::tls::Authority;
 
@@ -33,11 +34,6 @@ pub struct Server {
     pub tls_port: u16,
     /// PEM file of who vouches for it.
     pub ca: PathBuf,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    listener.local_addr().expect("address").port()
 }
 
 fn run(command: &mut Command) -> String {
@@ -95,6 +91,10 @@ impl Server {
     /// It stands still; connections stay open.
     pub fn halt(&self) {
         self.signal(Signal::SIGSTOP);
+        // On a busy machine its threads go on for a moment.
+        let child = Pid::from_raw(self.child.as_ref().expect("it runs").id() as i32);
+        let stopped = waitpid(child, Some(WaitPidFlag::WUNTRACED)).expect("a child");
+        assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
     }
 
     /// It goes on.
@@ -102,11 +102,22 @@ impl Server {
         self.signal(Signal::SIGCONT);
     }
 
-    /// SIGKILL, and gone.
+    /// SIGKILL, and gone, with its children: PostgreSQL's answer on until they see that they are alone.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        loop {
+            let left = at_work_in(self.dir.path());
+            if left.is_empty() {
+                return;
+            }
+            for pid in left {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -115,6 +126,17 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processes whose working directory is there, or below.
+fn at_work_in(dir: &Path) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").expect("proc").flatten();
+    let pids = entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let at = fs::read_link(entry.path().join("cwd")).ok()?;
+        at.starts_with(dir).then_some(Pid::from_raw(pid))
+    });
+    pids.collect()
 }
 
 /// `ca.pem`, `cert.pem` and `key.pem` for 127.0.0.1 and localhost in a new directory.
@@ -192,7 +214,8 @@ ou: people
         .arg(at.join("slapd.conf"))
         .arg("-l")
         .arg(at.join("all.ldif")));
-    let ports = (free_port(), free_port());
+    let ports: [u16; 2] = port::claim(&at);
+    let ports = (ports[0], ports[1]);
     let socket = at.join("ldapi").display().to_string().replace('/', "%2F");
     let urls = format!(
         "ldap://127.0.0.1:{}/ ldaps://127.0.0.1:{}/ ldapi://{socket}/",
@@ -259,7 +282,7 @@ pub fn postgres(sql: &str) -> Server {
     let pw = at.join("pw");
     fs::write(&pw, "admin-hunter2\n").expect("password");
     run(initdb.arg("--pwfile").arg(&pw));
-    let port = free_port();
+    let [port] = port::claim(&at);
     let owner = user.clone();
     let home = at.clone();
     let start = move || {
@@ -347,7 +370,7 @@ pub fn mariadb(sql: &str) -> Server {
         ])
         .arg(format!("--user={user}"))
         .arg(format!("--datadir={}", data.display())));
-    let port = free_port();
+    let [port] = port::claim(&at);
     let socket = at.join("sock");
     let (home, own) = (at.clone(), socket.clone());
     let start = move || {

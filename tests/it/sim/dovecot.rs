@@ -6,10 +6,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use super::product::PATIENCE;
+use super::patience;
 
 /// A running Dovecot; stopped and removed when dropped.
 pub struct Dovecot {
@@ -88,21 +86,13 @@ impl Dovecot {
     }
 
     /// Waits for a mail in a user's box.
+    #[track_caller]
     pub fn mail(&self, user: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mails = self.mails(user);
-            if let Some(mail) = mails.iter().find(|mail| wanted(mail)) {
-                return mail.clone();
-            }
-            let log = || fs::read_to_string(&self.variables["DOVECOT_LOG"]).unwrap_or_default();
-            assert!(
-                Instant::now() < deadline,
-                "{user} has {mails:#?}\n{}",
-                log()
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
+        let why = || {
+            let log = fs::read_to_string(&self.variables["DOVECOT_LOG"]).unwrap_or_default();
+            format!("is what {user} has\n{log}")
+        };
+        patience::mail(|| self.mails(user), wanted, why)
     }
 
     /// Puts a mail into a user's box, as a mail program does with what it sent.

@@ -1,7 +1,6 @@
 //! Debian's Kannel itself, with ports and files of its own: bearerbox with one HTTP centre (`smsc = http`,
 //! `system-type = generic`), smsbox with one `sendsms` user and one `sms-service`. Dropping it ends both.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,17 +27,11 @@ pub struct Kannel {
     sendsms: u16,
 }
 
-/// Ports that nobody has at the moment.
-fn ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
-}
-
 impl Kannel {
     /// Ports for a Kannel that is to be configured where it is known from.
     pub fn place() -> Self {
-        let [admin, smsbox, centre, sendsms] = ports();
         let dir = tempfile::tempdir().expect("a directory");
+        let [admin, smsbox, centre, sendsms] = super::port::claim(dir.path());
         std::fs::write(dir.path().join("smsbox-port"), smsbox.to_string()).expect("a file");
         Self {
             boxes: Vec::new(),

@@ -3,14 +3,14 @@
 
 use std::cell::OnceCell;
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::product::PATIENCE;
+use super::patience::{self, PATIENCE};
 
 /// See the file's header.
 pub struct Dovecot {
@@ -26,9 +26,7 @@ impl Dovecot {
             .prefix("lmtp")
             .tempdir()
             .expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let [port] = super::port::claim(dir.path());
         let at = |name: &str| dir.path().join(name);
         let open = |path: PathBuf, mode| {
             fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("mode")
@@ -136,20 +134,10 @@ impl Dovecot {
     }
 
     /// Waits for a mail in a user's box.
+    #[track_caller]
     pub fn mail(&self, user: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mails = self.mails(user);
-            if let Some(mail) = mails.iter().find(|mail| wanted(mail)) {
-                return mail.clone();
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{user} has {mails:#?}\n{}",
-                self.log()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let why = || format!("is what {user} has\n{}", self.log());
+        patience::mail(|| self.mails(user), wanted, why)
     }
 }
 

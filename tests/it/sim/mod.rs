@@ -9,6 +9,8 @@ pub mod lmtp;
 pub mod milter_client;
 pub mod modem;
 pub mod mta;
+pub mod patience;
+pub mod port;
 pub mod product;
 pub mod provider;
 pub mod smtp_sink;

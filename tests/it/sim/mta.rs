@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::product::PATIENCE;
+use super::patience::{self, PATIENCE};
 
 /// Which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,21 +218,13 @@ impl Mta {
     }
 
     /// Waits for a mail in a user's box.
+    #[track_caller]
     pub fn mail(&self, user: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mails = self.mails(user);
-            if let Some(mail) = mails.iter().find(|mail| wanted(mail)) {
-                return mail.clone();
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{user} has {mails:#?}\nqueue: {}\n{}",
-                self.queue(),
-                fs::read_to_string(self.variable("MAIL_LOG")).unwrap_or_default()
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
+        let why = || {
+            let log = fs::read_to_string(self.variable("MAIL_LOG")).unwrap_or_default();
+            format!("is what {user} has. Queue: {}\n{log}", self.queue())
+        };
+        patience::mail(|| self.mails(user), wanted, why)
     }
 }
 

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Nothing a test waits for takes longer on a busy machine of two cores.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use super::patience::PATIENCE;
 
 /// A directory with a configuration, in which the product can run.
 pub struct Place {
@@ -171,18 +170,35 @@ impl Product {
         let _ = self.child.wait();
     }
 
-    /// SIGTERM, and how it ended.
-    pub fn stop(mut self) -> ExitStatus {
+    /// SIGTERM, without waiting for its end.
+    pub fn signal_stop(&self) {
         use nix::sys::signal::{Signal, kill};
         let _ = kill(nix::unistd::Pid::from_raw(self.pid()), Signal::SIGTERM);
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal_stop();
         self.child.wait().expect("it ends")
     }
 
     /// Waits for its own end.
     pub fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        self.ended_after(|| 0)
+    }
+
+    /// The same when it has something to do before: [`PATIENCE`] begins anew whenever that has grown.
+    pub fn ended_after(&mut self, progress: impl Fn() -> usize) -> ExitStatus {
+        let mut deadline = Instant::now() + PATIENCE;
+        let mut so_far = progress();
         loop {
+            let now = progress();
+            if now > so_far {
+                (so_far, deadline) = (now, Instant::now() + PATIENCE);
+            }
             if let Some(status) = self.child.try_wait().expect("status") {
+                // What it said last may still be on its way: nothing is like this line, so this waits for the end of all.
+                self.log_line(|_| false);
                 return status;
             }
             assert!(

@@ -30,6 +30,8 @@ pub enum Answer {
         /// It thinks that long first.
         after: Duration,
     },
+    /// 200 and this, once [`Provider::let_go`] was called.
+    Held(&'static str),
     /// Says that `promised` octets come, sends less, closes.
     Cut { promised: usize, body: String },
     /// Chunks without end.
@@ -96,6 +98,7 @@ struct State {
     answers: Mutex<(Vec<Answer>, usize)>,
     requests: Mutex<Vec<Recorded>>,
     connections: watch::Sender<usize>,
+    let_go: watch::Sender<bool>,
 }
 
 impl Provider {
@@ -112,6 +115,7 @@ impl Provider {
             answers: Mutex::new((options.answers, 0)),
             requests: Mutex::default(),
             connections: watch::Sender::new(0),
+            let_go: watch::Sender::new(false),
         });
         let shared = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
@@ -153,10 +157,16 @@ impl Provider {
         self.state.requests.lock().expect("requests").clone()
     }
 
-    /// Answers so from now on.
-    pub fn change(&self, answers: Vec<Answer>) {
+    /// Answers so from now on; how many requests there were before.
+    pub fn change(&self, answers: Vec<Answer>) -> usize {
         let requests = self.state.requests.lock().expect("requests");
         *self.state.answers.lock().expect("answers") = (answers, requests.len());
+        requests.len()
+    }
+
+    /// Those that were [`Answer::Held`] get their answer, and those that come.
+    pub fn let_go(&self) {
+        self.state.let_go.send_replace(true);
     }
 
     /// Waits until there were so many requests.
@@ -212,6 +222,13 @@ async fn serve(stream: TcpStream, connection: usize, state: Arc<State>) -> Optio
                 let answer = format!(
                     "HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
                 );
+                stream.write_all(answer.as_bytes()).await.ok()?;
+            }
+            Answer::Held(body) => {
+                let mut let_go = state.let_go.subscribe();
+                let_go.wait_for(|let_go| *let_go).await.ok()?;
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
                 stream.write_all(answer.as_bytes()).await.ok()?;
             }
             Answer::Cut { promised, body } => {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 /// A mail that was taken.
@@ -66,6 +66,21 @@ pub struct SmtpSink {
     task: tokio::task::JoinHandle<()>,
 }
 
+/// An MTA that is down; see [`SmtpSink::shut`].
+pub struct Shut(TcpSocket);
+
+impl Shut {
+    /// Where it will listen.
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("an address")
+    }
+
+    /// Listens.
+    pub fn open(self) -> SmtpSink {
+        SmtpSink::on(self.0.listen(1024).expect("it listens"))
+    }
+}
+
 impl SmtpSink {
     /// Listens on a free port.
     pub async fn start() -> Self {
@@ -73,9 +88,13 @@ impl SmtpSink {
         Self::on(listener)
     }
 
-    /// Listens on this port.
-    pub async fn start_on(address: SocketAddr) -> Self {
-        Self::on(TcpListener::bind(address).await.expect("the port"))
+    /// Has its port, and refuses whoever connects until it is opened: nobody else can have the port meanwhile.
+    pub fn shut() -> Shut {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port");
+        Shut(socket)
     }
 
     fn on(listener: TcpListener) -> Self {
@@ -137,7 +156,7 @@ impl SmtpSink {
     pub async fn wait_for(&self, count: usize) -> Vec<Mail> {
         let mut mails = self.mails.clone();
         let enough = mails.wait_for(|mails| mails.len() >= count);
-        match tokio::time::timeout(Duration::from_secs(30), enough).await {
+        match tokio::time::timeout(super::patience::PATIENCE, enough).await {
             Ok(mails) => mails.expect("the sink runs").clone(),
             Err(_) => panic!(
                 "{count} mails were waited for, these came: {:?}",
