@@ -17,7 +17,7 @@ mod waiting;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,6 +33,7 @@ use crate::gateway::simulated::{Direction, Simulated, Written};
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::outbound::wishes::{self, Wishes};
+use crate::pace::Complaint;
 use crate::sms::{MessageId, Number};
 use crate::store::{Filter, Message, PartState, State, StoreError};
 use crate::wire::pdu::hex;
@@ -629,6 +630,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Answers until `stop`.
 pub async fn serve(listener: UnixListener, desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+    let mut failed = Complaint::default();
     while !*stop.borrow() {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -642,7 +644,9 @@ pub async fn serve(listener: UnixListener, desk: Arc<Desk>, mut stop: watch::Rec
                 }
                 // Out of descriptors: others will be given back.
                 Err(error) => {
-                    tracing::warn!(%error, event = "control-accept");
+                    if failed.is_due(Instant::now()) {
+                        tracing::warn!(%error, event = "control-accept");
+                    }
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             },
@@ -726,4 +730,35 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_request_or_none(line: Vec<u8>) {
+            let _ = serde_json::from_slice::<Request>(&line);
+        }
+
+        #[test]
+        fn what_is_read_is_written(
+            verb in "list|show|reload|counts|[a-z-]{1,8}", states in prop::collection::vec("\\PC{0,6}", 0..3),
+            all: bool, limit: usize, id in "\\PC{0,20}",
+        ) {
+            for line in [
+                json!({"do": verb, "states": states, "all": all, "limit": limit}),
+                json!({"do": verb, "id": id}),
+                json!({"do": verb}),
+            ] {
+                if let Ok(request) = serde_json::from_value::<Request>(line) {
+                    let written = serde_json::to_string(&request).expect("a request is JSON");
+                    prop_assert_eq!(serde_json::from_str::<Request>(&written).expect("ours"), request);
+                }
+            }
+        }
+    }
 }

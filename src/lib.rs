@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 vocabulary | [`sms`], [`world`], [`secret`], [`live`] |
+//! | 0 vocabulary | [`sms`], [`world`], [`secret`], [`live`], [`pace`] |
 //! | 1 cores without IO | [`wire`], [`mail`] (but `inject`), [`rules`], [`access`], [`phonebook`], [`route`] |
 //! | 2 parts | [`store`], [`gateway`], [`directory`], `mail::inject` |
 //! | 3 paths | [`outbound`], [`inbound`] |
@@ -16,6 +16,7 @@
 //! | 5 assembly | [`config`], [`run`], `main` |
 
 pub mod live;
+pub mod pace;
 pub mod secret;
 pub mod sms;
 pub mod world;

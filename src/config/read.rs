@@ -320,3 +320,20 @@ impl Visitor<'_> for NewKey<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_configuration_or_refused(
+            text in "\\PC{0,80}|([a-z_]{1,10}:? |[-{}\\[\\]&*!|>'\",#\n]|gateways:|  id: x\n|&a \\*a){0,30}",
+        ) {
+            if let Err(errors) = super::read(&text, "config.yaml") {
+                prop_assert!(!errors.is_empty());
+                prop_assert!(errors.lines().iter().all(|line| line.starts_with("config.yaml")));
+            }
+        }
+    }
+}

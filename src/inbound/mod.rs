@@ -20,7 +20,6 @@ pub mod optout;
 mod quarantine;
 mod release;
 mod shown;
-mod spate;
 mod special;
 pub mod whole;
 
@@ -36,6 +35,7 @@ use crate::access::People;
 use crate::directory::Directories;
 use crate::live::Live;
 use crate::mail::words::Speech;
+use crate::pace::Spate;
 use crate::rules::IncomingRule;
 use crate::sms::Number;
 use crate::store::Store;
@@ -117,7 +117,7 @@ pub struct Inbound {
     store: Arc<dyn Store>,
     world: World,
     wake: Notify,
-    spate: spate::Spate,
+    spate: Spate,
     mail_bell: Arc<Notify>,
     message_bell: Arc<Notify>,
     phones: Phones,
@@ -139,7 +139,7 @@ impl Inbound {
             store,
             world,
             wake: Notify::new(),
-            spate: spate::Spate::default(),
+            spate: Spate::default(),
             mail_bell,
             message_bell,
             phones,

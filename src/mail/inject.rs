@@ -43,6 +43,7 @@ pub use self::target::{Place, Protocol, Target, TargetError, Tls};
 use super::compose;
 use super::words::Words;
 use crate::live::Live;
+use crate::pace::{Complaint, Rest};
 use crate::secret::Secret;
 use crate::store::{MailOutcome, OutMail, QueuedMail, Store, StoreError};
 use crate::wire::push::Push;
@@ -211,12 +212,14 @@ impl Injector {
 
     /// Hands mails in until `stop` turns true or the store is dead.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut open = JoinSet::new();
+        let (mut open, mut complaint) = (JoinSet::new(), Complaint::default());
         while !*stop.borrow() {
             if open.len() < OPEN
                 && let Err(reason) = self.start(&mut open, &stop).await
             {
-                error!(event = "mail-not-leased", %reason);
+                if complaint.is_due(Instant::now()) {
+                    error!(event = "mail-not-leased", %reason);
+                }
                 if matches!(reason, StoreError::Dead(_)) {
                     break;
                 }
@@ -270,19 +273,21 @@ impl Injector {
         let (outcome, why) = self.outcome(&queued, answer).await;
         log(&queued, &outcome, &why, known, started.elapsed());
         let id = queued.mail.id;
+        let mut rest = Rest::default();
         // The MTA's answer is not forgotten for a store that is full just now.
         while let Err(reason) = self
             .store
             .settle_mail(self.world.now(), id, outcome.clone())
             .await
         {
-            error!(mail = %id, event = "mail-not-settled", %reason);
+            let wait = rest.failed(Instant::now());
+            error!(mail = %id, event = "mail-not-settled", again = ?wait, %reason);
             // In a conflict an admin was quicker, and the mail is no longer ours.
             let is_over = matches!(reason, StoreError::Dead(_) | StoreError::Conflict(_));
             if is_over || *stop.borrow() {
                 return;
             }
-            let _ = timeout(POLL, stop.changed()).await;
+            let _ = timeout(wait, stop.changed()).await;
         }
     }
 
@@ -575,6 +580,18 @@ fn wire_lines(mail: &[u8]) -> Cow<'_, [u8]> {
         previous = octet;
     }
     Cow::Owned(lines)
+}
+
+/// For the fuzzer: the first answer of an MTA, with its words, and how many octets it has.
+#[cfg(fuzzing)]
+pub fn first_answer(octets: &[u8]) -> Option<(u16, String, usize)> {
+    let (reply, used) = reply::Reply::read(octets).ok()??;
+    let _ = (
+        reply::Capabilities::read(&reply),
+        reply.is_done(),
+        reply.status(),
+    );
+    Some((reply.code, reply.words(), used))
 }
 
 /// `known`: it was not even tried, and the log says why already.

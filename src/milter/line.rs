@@ -203,6 +203,19 @@ impl Frames {
     }
 }
 
+/// For the fuzzer: the commands that these pieces complete, the client they name, and the octets that are kept.
+#[cfg(fuzzing)]
+pub fn commands<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Client, usize) {
+    let (line, mut frames, mut kinds) = (Line::new(), Frames::default(), Vec::new());
+    for piece in pieces {
+        frames.read(piece, |kind, payload| {
+            line.command(kind, payload);
+            kinds.push(kind);
+        });
+    }
+    (kinds, line.client(), frames.kept.len())
+}
+
 /// The stream of one session.
 pub struct Wire {
     io: EitherStream<TcpStream, UnixStream>,

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use super::line::{Line, Wire};
+use crate::pace::Complaint;
 
 /// Mails that are in hand at a stop may take so long: systemd kills after 90 s, and one `at_end` takes
 /// 25 s.
@@ -35,9 +36,6 @@ const PAUSE: Duration = Duration::from_secs(7210);
 
 /// Between two tries to accept after one that failed.
 const RETRY: Duration = Duration::from_millis(200);
-
-/// Complaints that would repeat come once in this time.
-const COMPLAIN: Duration = Duration::from_secs(1);
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,20 +250,6 @@ async fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Says the same thing at most once in [`COMPLAIN`].
-#[derive(Default)]
-struct Complaint(Option<Instant>);
-
-impl Complaint {
-    fn is_due(&mut self) -> bool {
-        let is_due = self.0.is_none_or(|last| last.elapsed() >= COMPLAIN);
-        if is_due {
-            self.0 = Some(Instant::now());
-        }
-        is_due
-    }
-}
-
 /// Serves every connection with the callbacks that `callbacks` makes for its line, until `stop` turns
 /// true (or its sender is gone): then nothing is accepted any more, sessions without a mail in hand end
 /// at once, the others when it is done, at the latest after [`GRACE`].
@@ -304,7 +288,7 @@ pub async fn serve<T: Send + 'static>(
                 });
             }
             Err(e) => {
-                if failed.is_due() {
+                if failed.is_due(Instant::now()) {
                     error!(error = %e, event = "accept", "cannot accept a connection of the MTA; trying again");
                 }
                 tokio::time::sleep(RETRY).await;
@@ -321,7 +305,7 @@ async fn permit(permits: &Arc<Semaphore>, full: &mut Complaint) -> Option<OwnedS
     if let Ok(permit) = permits.clone().try_acquire_owned() {
         return Some(permit);
     }
-    if full.is_due() {
+    if full.is_due(Instant::now()) {
         warn!(
             event = "max-connections",
             "milter.max_connections reached: the MTA's next connections wait"

@@ -133,13 +133,13 @@ impl Alarms {
     async fn tell(&self, told: &mut Note, key: String, subject: &str, text: &str) {
         let now = self.world.now();
         tracing::warn!(concern = key, event = "alarm");
-        let mail = self.writer.post(&self.world, &self.writer.admin, |blank| {
-            self.writer.letterhead.write(&Report {
+        let mail = self
+            .writer
+            .post(&self.world, &self.writer.admin, None, |blank| Report {
                 subject,
                 text,
                 ..blank
-            })
-        });
+            });
         if let Err(error) = self.store.put(now, Vec::new(), vec![mail]).await {
             tracing::warn!(concern = key, %error, event = "alarm-not-mailed");
             return;

@@ -19,6 +19,7 @@ use super::plan::{self, Planner};
 use super::{Outbound, heed};
 use crate::mail::address::{self, Verbatim};
 use crate::mail::dsn::Dsn;
+use crate::mail::report::Report;
 use crate::mail::text::{AutoSubmitted, MailText, Matter, RawMail};
 use crate::mail::{Envelope, Reply};
 use crate::phonebook::subject;
@@ -227,16 +228,14 @@ impl Outbound {
         ];
         let text = words.say("number-question", &args) + "\n";
         let subject = words.say("number-question.subject", &args);
-        self.writer.post(&self.world, &question.sender, |blank| {
-            let report = crate::mail::report::Report {
+        self.writer
+            .post(&self.world, &question.sender, None, |blank| Report {
                 subject: &subject,
                 text: &text,
                 reply_to: Some(answers_to),
                 in_reply_to: mail.message_id.as_deref(),
                 ..blank
-            };
-            self.writer.letterhead.write(&report)
-        })
+            })
     }
 
     /// What an answer brings.

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use super::{Outbound, notify, plan};
 use crate::gateway::{
     Body, Common, Concatenation, Concern, Gateway, OnUnknown, Outcome, Receipts, Status, Submission,
 };
+use crate::pace::Rest;
 use crate::route::{self, Candidate, Choice, Seen, Wish};
 use crate::sms::parameters::Piece;
 use crate::sms::segment::units_with;
@@ -52,6 +53,8 @@ pub struct Dispatcher {
     resting: Vec<String>,
     /// How many times a lane was chosen. Held while one is, so that no two see the same place free.
     turns: Mutex<u64>,
+    /// After what the store did not take.
+    rest: Mutex<Rest>,
 }
 
 /// What messages are parked for begins so when it is the gateway where their conversation is; no id does.
@@ -85,6 +88,7 @@ impl Dispatcher {
             lanes,
             resting,
             turns: Mutex::default(),
+            rest: Mutex::default(),
         })
     }
 
@@ -200,8 +204,13 @@ impl Dispatcher {
                 self.put_back(id, AFTER_PANIC);
             }
             Ok(Err(error)) => {
-                tracing::warn!(msg = %id, %error, event = "put-back");
-                self.put_back(id, RECHECK);
+                let (world, spate) = (&self.outbound.world, &self.outbound.spate);
+                if spate.logs(world.now(), "put-back") {
+                    tracing::warn!(msg = %id, %error, event = "put-back");
+                }
+                // What the store does not take of one message it takes of none.
+                let wait = locked(&self.rest).failed(Instant::now());
+                self.put_back(id, wait);
             }
         }
     }

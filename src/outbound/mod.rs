@@ -47,6 +47,7 @@ use crate::mail::address::Verbatim;
 use crate::mail::dsn::OfRecipient;
 
 pub use crate::mail::{Client, Envelope};
+use crate::pace::Spate;
 use crate::store::Store;
 use crate::world::World;
 
@@ -113,6 +114,8 @@ pub struct Outbound {
     learned: Notify,
     /// Rung when there is something to be told with other things.
     gathers: Notify,
+    /// Of what others cause, and of what fails, so many lines.
+    spate: Spate,
 }
 
 impl Outbound {
@@ -148,6 +151,7 @@ impl Outbound {
             wake_mail,
             learned: Notify::new(),
             gathers: Notify::new(),
+            spate: Spate::default(),
         })
     }
 

@@ -19,7 +19,7 @@ use crate::mail::dsn::{OfMail, OfRecipient};
 use crate::mail::report::{Action, Fate, Letterhead, Report, Returned};
 use crate::mail::text::RawMail;
 use crate::mail::words::{Speech, Words};
-use crate::sms::Receipt;
+use crate::sms::{MessageId, Receipt};
 use crate::store::accounts::{Crossing, Meter};
 use crate::store::{Message, Original, OutMail, PartState, Reason, State, Telling};
 use crate::wire::push::{Fate as Told, MAY_HAVE_BEEN_SENT, Push};
@@ -51,14 +51,16 @@ impl Writer {
         self.speech.get().house().clone()
     }
 
-    pub(super) fn post(
+    /// A mail to somebody; `about` a message; `fill` says what is in it.
+    pub(super) fn post<'a>(
         &self,
         world: &World,
-        to: &str,
-        report: impl FnOnce(Report<'_>) -> Vec<u8>,
+        to: &'a str,
+        about: Option<MessageId>,
+        fill: impl FnOnce(Report<'a>) -> Report<'a>,
     ) -> OutMail {
         let id = world.message_id();
-        let blank = Report {
+        let report = fill(Report {
             id,
             to,
             now: world.now(),
@@ -70,13 +72,13 @@ impl Writer {
             original: None,
             envid: None,
             arrived: None,
-        };
+        });
         OutMail {
             id,
             sender: self.envelope_from.clone(),
             recipient: to.to_owned(),
-            bytes: report(blank),
-            about: None,
+            bytes: self.letterhead.write(&report),
+            about,
             last_resort: false,
             post: false,
         }
@@ -167,25 +169,19 @@ pub fn of(
     let text = letter(&words, messages, cause);
     let subject = cause.subject(&words, &subject_of(messages));
     let known = original(first);
-    let mail = writer.post(world, to, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            in_reply_to: first.origin.message_id.as_deref(),
-            fates: &fates,
-            original: Some(match kept {
-                Some(kept) => original::returned(kept, cause),
-                None => Returned::Header(&known),
-            }),
-            envid: first.origin.dsn.mail.envid.as_deref(),
-            arrived: Some(first.created),
-            ..blank
-        })
-    });
-    Some(OutMail {
-        about: Some(first.id),
-        ..mail
-    })
+    Some(writer.post(world, to, Some(first.id), |blank| Report {
+        subject: &subject,
+        text: &text,
+        in_reply_to: first.origin.message_id.as_deref(),
+        fates: &fates,
+        original: Some(match kept {
+            Some(kept) => original::returned(kept, cause),
+            None => Returned::Header(&known),
+        }),
+        envid: first.origin.dsn.mail.envid.as_deref(),
+        arrived: Some(first.created),
+        ..blank
+    }))
 }
 
 /// `+15551234567, +15551234568, …`
@@ -304,22 +300,19 @@ pub fn refused(
     let about = value("Subject").filter(|subject| !subject.is_empty() && !of.private);
     let about = about.or_else(first).unwrap_or_default();
     let subject = words.say("report-refused.subject", &[("about", about.into())]);
-    let report = writer.post(world, to, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            in_reply_to: id.as_deref(),
-            fates: &fates,
-            original: Some(match whole {
-                true => Returned::Whole(&bytes),
-                false => Returned::Header(&bytes),
-            }),
-            envid: of.dsn.envid.as_deref(),
-            arrived: Some(of.arrived),
-            ..blank
-        })
-    });
-    Some(report)
+    Some(writer.post(world, to, None, |blank| Report {
+        subject: &subject,
+        text: &text,
+        in_reply_to: id.as_deref(),
+        fates: &fates,
+        original: Some(match whole {
+            true => Returned::Whole(&bytes),
+            false => Returned::Header(&bytes),
+        }),
+        envid: of.dsn.envid.as_deref(),
+        arrived: Some(of.arrived),
+        ..blank
+    }))
 }
 
 /// The mail about the messages of a mail whose text was cut to what its sender may send at a time, all alike. It
@@ -341,18 +334,12 @@ pub fn cut(writer: &Writer, world: &World, messages: &[&Message]) -> Option<OutM
         false => format!("{said}\n\n{}\n", wishes::shown(message)),
     };
     let subject = words.say("report-cut.subject", &args);
-    let mail = writer.post(world, to, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            in_reply_to: message.origin.message_id.as_deref(),
-            ..blank
-        })
-    });
-    Some(OutMail {
-        about: Some(message.id),
-        ..mail
-    })
+    Some(writer.post(world, to, Some(message.id), |blank| Report {
+        subject: &subject,
+        text: &text,
+        in_reply_to: message.origin.message_id.as_deref(),
+        ..blank
+    }))
 }
 
 /// The mail to the admin about a gateway.
@@ -376,12 +363,10 @@ pub fn alarm(
     };
     let hint = words.say("alarm-hint", &[]);
     let text = format!("{head}\n\n{text}\n\n{hint}\n");
-    writer.post(world, &writer.admin, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            ..blank
-        })
+    writer.post(world, &writer.admin, None, |blank| Report {
+        subject: &subject,
+        text: &text,
+        ..blank
     })
 }
 
@@ -421,22 +406,16 @@ pub fn held(writer: &Writer, world: &World, to: &str, messages: &[&Message]) -> 
     text += &format!("\n{}\n", words.say("held-decides", &args[1..]));
     let subject = words.say("held.subject", &args[..1]);
     let original = original(first);
-    let mail = writer.post(world, to, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            in_reply_to: first.origin.message_id.as_deref(),
-            fates: &fates,
-            original: Some(Returned::Header(&original)),
-            envid: first.origin.dsn.mail.envid.as_deref(),
-            arrived: Some(first.created),
-            ..blank
-        })
-    });
-    Some(OutMail {
-        about: Some(first.id),
-        ..mail
-    })
+    Some(writer.post(world, to, Some(first.id), |blank| Report {
+        subject: &subject,
+        text: &text,
+        in_reply_to: first.origin.message_id.as_deref(),
+        fates: &fates,
+        original: Some(Returned::Header(&original)),
+        envid: first.origin.dsn.mail.envid.as_deref(),
+        arrived: Some(first.created),
+        ..blank
+    }))
 }
 
 /// The mail to the admin about messages that the guard over spending holds.
@@ -444,12 +423,10 @@ pub fn spending(writer: &Writer, world: &World, what: &str) -> OutMail {
     let words = writer.house();
     let text = words.say("spending", &[("what", what.into())]) + "\n";
     let subject = words.say("spending.subject", &[]);
-    writer.post(world, &writer.admin, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            ..blank
-        })
+    writer.post(world, &writer.admin, None, |blank| Report {
+        subject: &subject,
+        text: &text,
+        ..blank
     })
 }
 
@@ -477,19 +454,17 @@ pub fn quota(writer: &Writer, world: &World, crossing: &Crossing, anew: &str) ->
         ("anew", anew.into()),
         ("percent", (*percent).into()),
     ];
-    let say = |text: &str, subject: &str| (words.say(subject, &all), words.say(text, &all));
+    let say = |text: &str, subject: &str| (words.say(subject, &all), words.say(text, &all) + "\n");
     let (subject, text) = match (meter, percent) {
         (Meter::Month, 100) => say("quota-month-all", "quota-month-all.subject"),
         (Meter::Month, _) => say("quota-month", "quota-month.subject"),
         (Meter::Credit, 100) => say("quota-credit-all", "quota-credit-all.subject"),
         (Meter::Credit, _) => say("quota-credit", "quota-credit.subject"),
     };
-    writer.post(world, to, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &(text + "\n"),
-            ..blank
-        })
+    writer.post(world, to, None, |blank| Report {
+        subject: &subject,
+        text: &text,
+        ..blank
     })
 }
 
@@ -498,12 +473,10 @@ fn disk_full(writer: &Writer, world: &World, text: &str) -> OutMail {
     let words = writer.house();
     let text = words.say("disk-full", &[("text", text.into())]) + "\n";
     let subject = words.say("disk-full.subject", &[]);
-    writer.post(world, &writer.admin, |blank| {
-        writer.letterhead.write(&Report {
-            subject: &subject,
-            text: &text,
-            ..blank
-        })
+    writer.post(world, &writer.admin, None, |blank| Report {
+        subject: &subject,
+        text: &text,
+        ..blank
     })
 }
 

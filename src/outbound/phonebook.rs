@@ -16,6 +16,7 @@ use super::plan::Planner;
 use super::wishes::Wishes;
 use crate::access::credentials::Shown;
 use crate::mail::dsn::OfRecipient;
+use crate::mail::report::Report;
 use crate::mail::text::MailText;
 use crate::mail::{Client, Envelope, Reply};
 use crate::phonebook;
@@ -169,13 +170,10 @@ impl Outbound {
             ];
             let text = words.say("phonebook-changed", &args) + "\n";
             let subject = words.say("phonebook-changed.subject", &args);
-            self.writer.post(&self.world, owner, |blank| {
-                let report = crate::mail::report::Report {
-                    subject: &subject,
-                    text: &text,
-                    ..blank
-                };
-                self.writer.letterhead.write(&report)
+            self.writer.post(&self.world, owner, None, |blank| Report {
+                subject: &subject,
+                text: &text,
+                ..blank
             })
         };
         owners.iter().map(mail).collect()

@@ -77,7 +77,9 @@ impl Outbound {
         match self.take_report(report).await {
             Ok(kept) => Some(kept),
             Err(error) => {
-                tracing::warn!(%error, event = "receipt-not-kept");
+                if self.spate.logs(self.world.now(), "receipt-not-kept") {
+                    tracing::warn!(%error, event = "receipt-not-kept");
+                }
                 None
             }
         }
@@ -90,7 +92,9 @@ impl Outbound {
             return Ok(kept);
         }
         if !outstanding {
-            tracing::info!(gw = report.gateway, event = "receipt-unmatched");
+            if self.spate.logs(self.world.now(), "receipt-unmatched") {
+                tracing::info!(gw = report.gateway, event = "receipt-unmatched");
+            }
             return Ok(Kept::Duplicate);
         }
         let early = EarlyReport {
@@ -145,7 +149,8 @@ impl Outbound {
             let (now, id) = (self.world.now(), message.id);
             let (was, said) = (message.parts[part].receipt, report.receipt);
             let Some(then) = self.settings.receipt(&mut message, part, report, now) else {
-                if was.is_some_and(|was| was.is_last() && said.is_last() && was != said) {
+                let differs = was.is_some_and(|was| was.is_last() && said.is_last() && was != said);
+                if differs && self.spate.logs(now, "receipt-conflict") {
                     tracing::warn!(msg = %id, gw = gateway, part = part + 1, ?was, ?said, event = "receipt-conflict");
                 }
                 return Ok(Some(Kept::Duplicate));

@@ -5,11 +5,12 @@
 //! a mail with more, that transaction keeps a [`Telling`]; those of one mail and cause gather until nothing came
 //! for [`Gather::quiet`], the first has waited for [`Gather::longest`], or every message of the mail has one.
 //! Then one transaction takes them away and the mail in: killed at any time, each is told once. What is not true
-//! any more by then is not told: a delay of a message that was sent meanwhile.
+//! any more by then is not told: a delay of a message that was sent meanwhile. What the store does not take is
+//! tried again after a [`Rest`], however often the bell rings meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use super::Outbound;
 use super::cause::Cause;
 use super::notify;
+use crate::pace::Rest;
 use crate::store::{Message, OutMail, StoreError, Telling};
 
 /// How long to gather.
@@ -46,23 +48,35 @@ const SOON: Duration = Duration::from_millis(50);
 impl Outbound {
     /// Tells until `stop` turns true or the store is dead.
     pub async fn tell_together(self: Arc<Self>, gather: Gather, mut stop: watch::Receiver<bool>) {
+        let mut rest = Rest::default();
         while !*stop.borrow() {
-            if let Err(error) = self.tell_due(&gather).await {
-                tracing::warn!(%error, event = "not-told-yet");
-                if matches!(error, StoreError::Dead(_)) {
+            let told = self.tell_due(&gather).await;
+            let wait = match &told {
+                Ok(()) => self.until_next(&gather),
+                Err(reason @ StoreError::Dead(_)) => {
+                    tracing::error!(%reason, event = "telling-stopped");
                     return;
                 }
-            }
-            let next = self.store.next_telling(gather.quiet, gather.longest);
-            let wait = next.map(|next| next.duration_since(self.world.now()));
-            let wait = wait.map_or(POLL, |wait| wait.try_into().unwrap_or(Duration::ZERO));
-            // Never at once again, whatever the clock does.
+                Err(error) => {
+                    let wait = rest.failed(Instant::now());
+                    tracing::warn!(%error, again = ?wait, event = "not-told-yet");
+                    wait
+                }
+            };
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { return },
-                () = self.gathers.notified() => {}
-                () = tokio::time::sleep(wait.clamp(SOON, POLL)) => {}
+                () = self.gathers.notified(), if told.is_ok() => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// How long until something has gathered. Never at once again, whatever the clock does.
+    fn until_next(&self, gather: &Gather) -> Duration {
+        let next = self.store.next_telling(gather.quiet, gather.longest);
+        let wait = next.map(|next| next.duration_since(self.world.now()));
+        let wait = wait.map_or(POLL, |wait| wait.try_into().unwrap_or(Duration::ZERO));
+        wait.clamp(SOON, POLL)
     }
 
     /// Tells what has gathered.

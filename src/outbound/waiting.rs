@@ -5,7 +5,7 @@
 //! one transaction with its end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use crate::mail::dsn::OfRecipient;
 use crate::mail::text::{MailText, RawMail};
 use crate::mail::{Client, Envelope, Reply};
 use crate::outbound::notify::{self, Failed, OfThis};
+use crate::pace::Rest;
 use crate::sms::Number;
 use crate::store::phonebook::{KeptMail, Listing, Question, Release};
 use crate::store::{Dedupe, NewMessage, OutMail, StoreError, Taken};
@@ -34,29 +35,35 @@ const SOON: Duration = Duration::from_millis(100);
 impl Outbound {
     /// Ends waits until `stop` turns true or the store is dead.
     pub async fn end_waits(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut rest = Rest::default();
         while !*stop.borrow() {
-            let next = match self.end_those_over().await {
-                Ok(next) => next,
+            let looked = self.end_those_over().await;
+            let wait = match &looked {
+                Ok(next) => self.until_over(*next),
                 Err(reason @ StoreError::Dead(_)) => {
                     tracing::error!(%reason, event = "waiting-stopped");
                     return;
                 }
                 // They wait on; the next round tries again.
                 Err(error) => {
-                    tracing::warn!(%error, event = "still-waiting");
-                    None
+                    let wait = rest.failed(Instant::now());
+                    tracing::warn!(%error, again = ?wait, event = "still-waiting");
+                    wait
                 }
             };
-            let wait = next.map(|next| next.duration_since(self.world.now()));
-            let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
-            // Never at once again, whatever the clock does.
-            let wait = wait.unwrap_or(POLL).clamp(SOON, POLL);
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { return },
-                () = self.learned.notified() => {}
+                () = self.learned.notified(), if looked.is_ok() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// How long until the next wait is over. Never at once again, whatever the clock does.
+    fn until_over(&self, next: Option<Timestamp>) -> Duration {
+        let wait = next.map(|next| next.duration_since(self.world.now()));
+        let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
+        wait.unwrap_or(POLL).clamp(SOON, POLL)
     }
 
     /// Looks at every question once; when the next one's time is over.

@@ -218,11 +218,25 @@ async fn brought(
     };
     let (brought, all) = read::read(hook, &fields.map_err(unread)?);
     if brought.is_empty() && all.is_ok() {
-        guest.log_empty(gateway);
+        guest.log_empty(gateway, now);
     }
     let taken = take(shared, gateway, guest, brought, &hook.answer).await?;
     all.map_err(unread)?;
     Ok(taken)
+}
+
+/// For the fuzzer: how many things a push brings, and what of it cannot be read.
+#[cfg(fuzzing)]
+pub fn brings(hook: &Hook, query: &str, headers: &HeaderMap, body: &[u8]) -> (usize, String) {
+    let fields = match Fields::read(query, headers, body, "pass") {
+        Ok(fields) => fields,
+        Err(bad) => return (0, bad.to_string()),
+    };
+    let (brought, all) = read::read(hook, &fields);
+    (
+        brought.len(),
+        all.map_or_else(|bad| bad.to_string(), |()| String::new()),
+    )
 }
 
 /// `/sms/deliver.html`.

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{WebState, router};
+use crate::pace::Complaint;
 
 /// A slow client holds a connection so long and no longer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,6 +50,7 @@ pub async fn serve(
     let router = router(state);
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
+    let mut failed = Complaint::default();
     loop {
         let next = async {
             // Nobody closes the semaphore.
@@ -72,7 +74,9 @@ pub async fn serve(
                 });
             }
             Err(e) => {
-                tracing::warn!(event = "accept", error = %e, "web: cannot accept a connection");
+                if failed.is_due(Instant::now()) {
+                    tracing::warn!(event = "accept", error = %e, "web: cannot accept a connection");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

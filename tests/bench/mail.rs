@@ -42,8 +42,13 @@ fn main() -> ExitCode {
             let path = folder.path().join(format!("{name} {} KiB", size >> 10));
             let head = "Subject: Re: x\nContent-Type: text/";
             let kind = if piece.contains('<') { "html" } else { "plain" };
+            // Each line costs what is around it.
+            let around = match piece.starts_with("<br>") {
+                true => "<blockquote>".repeat(40),
+                false => String::new(),
+            };
             let text = format!(
-                "{head}{kind}; charset=utf-8\n\nseen {}",
+                "{head}{kind}; charset=utf-8\n\nseen {around}{}",
                 piece.repeat(size / piece.len())
             );
             fs::write(&path, text).expect("a mail");
@@ -71,10 +76,13 @@ fn main() -> ExitCode {
 }
 
 /// Repeated up to each size.
-const HOSTILE: [(&str, &str); 14] = [
+const HOSTILE: [(&str, &str); 17] = [
     ("nested divs", "<div>"),
     ("nested tables", "<table><tr><td>x"),
     ("nested lists", "<ul><li>x"),
+    ("numbered lists", "<ol><li>x"),
+    ("plain quotes", "<blockquote>x"),
+    ("lines in quotes", "<br>x"),
     ("nested quotes", "<blockquote type=cite>x"),
     ("gmail quotes", "<div class=gmail_quote>x"),
     ("links", "<a href='https://x.example/'>x"),

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a longer path wins over a shorter one.
-const LAYERS: [(&str, u8); 24] = [
+const LAYERS: [(&str, u8); 25] = [
     ("sms", 0),
     ("world", 0),
     ("secret", 0),
     ("live", 0),
+    ("pace", 0),
     ("wire", 1),
     ("mail", 1),
     ("rules", 1),

@@ -446,4 +446,20 @@ mod tests {
             ": text too long: ***…"
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_has_a_meaning(
+            status in 100_u16..1000, retry_after in proptest::option::of("\\PC{0,40}|[0-9]{0,25}"),
+            body in "\\PC{0,60}|(ID: |ERR: [1-4]|no credit|[{}\":,<>/a-z0-9]){0,20}",
+        ) {
+            let answer = Answer { status, retry_after, body, broken: None };
+            let (outcome, _) = reading().read(&answer, now(), |_| String::new());
+            let is_taken = matches!(outcome, Outcome::Accepted(_));
+            proptest::prop_assert!(!is_taken || [200, 202].contains(&status));
+            if let Outcome::Refused { class: Refusal::Later { after: Some(after), .. }, .. } = outcome {
+                proptest::prop_assert!(now().checked_add(after).is_ok());
+            }
+        }
+    }
 }

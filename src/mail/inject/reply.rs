@@ -76,9 +76,9 @@ impl Reply {
         }
     }
 
-    /// As it was said, on one line.
+    /// As it was said, on one line; a bare CR or another control is a blank.
     pub fn words(&self) -> String {
-        format!("{} {}", self.code, self.lines.join(" "))
+        format!("{} {}", self.code, self.lines.join(" ")).replace(char::is_control, " ")
     }
 }
 
@@ -165,6 +165,9 @@ mod tests {
         check("250-a\r\n250-b\n250 c\r\n", Ok(Some(("250 a b c", 20))));
         check("250-a\r\n250 b", Ok(None));
         check("", Ok(None));
+        // Found by fuzzing: what is said of the answer in mails and logs is one line.
+        let hostile = "550 no\rX-Evil: 1\x1b[2J\r\n";
+        check(hostile, Ok(Some(("550 no X-Evil: 1 [2J", 22))));
         for wrong in [
             "hello\r\n",
             "250_x\r\n",

@@ -63,4 +63,15 @@ mod tests {
             assert_eq!(lines(&text).as_deref(), expected, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_card_is_short_lines(
+            pieces in proptest::collection::vec("BEGIN:VCARD\r?\n|END:VCARD\n|(FN|N|TEL|EMAIL|TEL;TYPE=CELL):|\\PC{0,12}|\n", 0..30),
+        ) {
+            if let Some(lines) = lines(&pieces.concat()) {
+                proptest::prop_assert!(lines.lines().count() <= MAX_CARDS + 1);
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
@@ -45,8 +45,8 @@ struct Door {
     /// refusals may hide.
     refused: AtomicI64,
     unread: AtomicI64,
-    /// A push that says nothing was told of.
-    empty: AtomicBool,
+    /// When a push that says nothing was logged; 0: never.
+    empty: AtomicI64,
 }
 
 /// Somebody who passed.
@@ -54,17 +54,20 @@ pub(super) struct Guest<'a> {
     pub(super) settings: &'a HookSettings,
     /// What the signature proved; `None`: there is none.
     pub(super) proof: Option<Proof>,
-    empty: &'a AtomicBool,
+    empty: &'a AtomicI64,
 }
 
 impl Guest<'_> {
-    /// Logs a push that brings nothing: the first is news for an admin, more are a provider's way.
-    pub(super) fn log_empty(&self, gateway: &str) {
+    /// Logs a push that brings nothing: the first is news for an admin, more are a provider's way, and a line now
+    /// and then.
+    pub(super) fn log_empty(&self, gateway: &str, now: i64) {
         let why =
             "it brings neither SMS nor receipt: a field is missing, or it tells of something else";
-        match self.empty.swap(true, Ordering::Relaxed) {
-            false => tracing::warn!(gw = gateway, event = "push-ignored", "{why}"),
+        let is_first = self.empty.load(Ordering::Relaxed) == 0;
+        match is_time(self.empty, now) {
+            true if is_first => tracing::warn!(gw = gateway, event = "push-ignored", "{why}"),
             true => tracing::info!(gw = gateway, event = "push-ignored", "{why}"),
+            false => {}
         }
     }
 }
@@ -85,7 +88,7 @@ impl Doors {
                 settings,
                 refused: AtomicI64::new(0),
                 unread: AtomicI64::new(0),
-                empty: AtomicBool::new(false),
+                empty: AtomicI64::new(0),
             };
             (id, door)
         };

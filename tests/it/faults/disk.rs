@@ -91,6 +91,9 @@ fn free(at: &Path) -> u64 {
     disk.blocks_available() * disk.fragment_size()
 }
 
+/// More than a product writes in a moment.
+const MARGIN: u64 = 4 << 20;
+
 /// Takes room until `left` octets are free; 0: until not one octet more can be written.
 fn fill(at: &Path, left: u64) -> PathBuf {
     let path = at
@@ -104,14 +107,16 @@ fn fill(at: &Path, left: u64) -> PathBuf {
         .expect("a file");
     let block = vec![0x55; 64 << 10];
     // Most of it at once: on a slow machine the product would look at a disk that is half full, and tell of that.
-    let most = free(at).saturating_sub(left + block.len() as u64);
-    if most > 0 {
+    // It goes on to write meanwhile, and may have the room that was there.
+    loop {
+        let most = free(at).saturating_sub(left + MARGIN);
         let most = i64::try_from(most).expect("a small disk");
-        nix::fcntl::posix_fallocate(&file, 0, most).expect("room");
+        match nix::fcntl::posix_fallocate(&file, 0, most.max(1)) {
+            Err(nix::errno::Errno::ENOSPC) => {}
+            done => break done.expect("a file"),
+        }
     }
-    while free(at) > left + block.len() as u64 {
-        file.write_all(&block).expect("room");
-    }
+    while free(at) > left + block.len() as u64 && file.write_all(&block).is_ok() {}
     if left == 0 {
         while file.write_all(&block[..512]).is_ok() {}
         while file.write_all(&block[..1]).is_ok() {}

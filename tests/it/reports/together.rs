@@ -1,15 +1,21 @@
 //! What the recipients of one mail have in common is told once, whenever the process is killed (spec 7.3,
 //! durability W16).
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use jiff::SignedDuration;
 use sms_milter::gateway::{Outcome, Refusal};
+use sms_milter::outbound::Outbound;
 use sms_milter::outbound::tell::Gather;
 use sms_milter::sms::Receipt;
 use sms_milter::store::{Message, OfMail, Original, State, Store, StoreError};
 use sms_milter::world::World;
+use tokio::sync::watch;
 
 use crate::dispatch::{Bench, accepted, short};
 use crate::sim::failing_store::{FailingStore, Fault, Verb, When};
+use crate::sim::product::PATIENCE;
 use crate::store::make;
 
 /// Nothing waits for more, or everything for long.
@@ -208,4 +214,41 @@ async fn the_original_goes_with_the_last_word() {
         let left = bench.store.original(original.id).await.expect("a store");
         assert_eq!(left, None);
     }
+}
+
+/// A store that takes nothing is asked less and less, and each time is a line in the log (T37).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_left_alone() {
+    let bench = Bench::start();
+    let fault = |call| Fault {
+        verb: Verb::Tellings,
+        call,
+        when: When::Before,
+        error: StoreError::Full,
+    };
+    let store = FailingStore::new(bench.store.clone(), (1..=100).map(fault).collect());
+    let ours = &bench.outbound;
+    let outbound = Outbound::new(
+        (*ours.planner()).clone(),
+        ours.settings.clone(),
+        store.clone(),
+        ours.world.clone(),
+        ours.writer.clone(),
+        Arc::default(),
+        Arc::default(),
+    );
+    let (stop, stopped) = watch::channel(false);
+    let began = Instant::now();
+    let telling = tokio::spawn(outbound.tell_together(AT_ONCE, stopped));
+    let thrice = async {
+        while store.calls(Verb::Tellings) < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let thrice = tokio::time::timeout(PATIENCE, thrice).await;
+    assert!(thrice.is_ok(), "it goes on");
+    // After one second and two more; a slow machine takes longer.
+    assert!(began.elapsed() >= Duration::from_secs(3));
+    stop.send(true).expect("it still tries");
+    telling.await.expect("it ends");
 }

@@ -3,8 +3,9 @@
 //! Two steps. `plain` walks the tags once, drops what a reader would not see and,
 //! when asked, the quoted mail, and writes a document of a dozen block tags, well
 //! nested and shallow. html2text then sets that document: it is quadratic in nesting
-//! and therefore never sees more than `MAX_LEVELS` of it. Linear in the document;
-//! at most `MAX_TEXT` octets of it are read. Nothing is fetched, nothing runs.
+//! and therefore never sees more than `MAX_LEVELS` of it, and copies every line once for each
+//! item and quote around it, of which it never sees more than `MAX_INDENTS`. Linear in the
+//! document; at most `MAX_TEXT` octets of it are read. Nothing is fetched, nothing runs.
 //!
 //! A link is its text; its address follows when it is short, says something else, and the page has only few:
 //! a reader wants the one link a person sent, and not those of a newsletter.
@@ -25,6 +26,9 @@ use token::{RAW, Tag, Token, after_raw, token};
 
 /// Block elements within each other that reach html2text; deeper ones are line breaks.
 const MAX_LEVELS: usize = 40;
+/// Items and quotes within each other that html2text indents: more than people make, and more than fits beside
+/// the text on a phone. Deeper items keep their dash, and begin where these do.
+const MAX_INDENTS: usize = 5;
 /// Open elements the walk remembers; a deeper element has its parent's looks.
 const MAX_OPEN: usize = 200;
 /// Letters of an address that is shown; longer ones are for machines.
@@ -127,6 +131,11 @@ const BLOCKS: [&str; 32] = [
     "ul",
 ];
 
+/// Whether html2text puts something before each line inside.
+fn indents(written: &str) -> bool {
+    matches!(written, "li" | "blockquote")
+}
+
 fn count_links(html: &str) -> usize {
     let is_link = |word: &&[u8]| word.eq_ignore_ascii_case(b"href");
     html.as_bytes().windows(4).filter(is_link).count()
@@ -185,6 +194,8 @@ struct Walk {
     hiding: usize,
     /// Open elements with a tag written.
     levels: usize,
+    /// Those of them that indent.
+    indents: usize,
     is_over: bool,
 }
 
@@ -250,7 +261,11 @@ impl Walk {
         let written = self.tag_for(tag, &style);
         if let Some(written) = written {
             self.levels += 1;
+            self.indents += usize::from(indents(written));
             self.out.extend(["<", written, ">"]);
+            if tag.name == "li" && written == "div" && self.indents == MAX_INDENTS {
+                self.out.push_str("- ");
+            }
         }
         self.open.push(Open {
             name: tag.name.clone(),
@@ -322,7 +337,10 @@ impl Walk {
             return None;
         }
         if self.levels >= MAX_LEVELS {
-            self.out.push_str("<br>");
+            // A list and its item begin one line.
+            if !self.out.ends_with("<br>") {
+                self.out.push_str("<br>");
+            }
             return None;
         }
         let in_list = self
@@ -334,7 +352,9 @@ impl Walk {
             || style
                 .iter()
                 .any(|(k, v)| (k == "margin" || k == "margin-bottom") && v.starts_with('0'));
+        let is_too_far = self.indents >= MAX_INDENTS;
         Some(match tag.name.as_str() {
+            "ul" | "ol" | "li" | "blockquote" if is_too_far => "div",
             "p" if !is_line => "p",
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => "p",
             "ul" => "ul",
@@ -402,6 +422,7 @@ impl Walk {
             self.hiding -= usize::from(open.hides);
             if let Some(written) = open.written {
                 self.levels -= 1;
+                self.indents -= usize::from(indents(written));
                 self.out.extend(["</", written, ">"]);
             }
         }
@@ -589,6 +610,45 @@ mod tests {
             "<div>FYI</div><div class=gmail_quote><div class=gmail_attr>---------- Forwarded message ---------<br>From: Bob</div>\
              <blockquote class=gmail_quote>On fire!</blockquote></div>",
             "FYI\n---------- Forwarded message ---------\nFrom: Bob\nOn fire!",
+        );
+    }
+
+    /// Each level of it costs a copy of every line (T30).
+    #[test]
+    fn what_is_indented_is_shallow() {
+        let nested = |open: &str| plain(&(open.repeat(9) + "x<p>y"), Strip::default());
+        for open in [
+            "<ul><li>x",
+            "<ol><li>x",
+            "<blockquote>x",
+            "<ul><li><blockquote>",
+        ] {
+            let plain = nested(open);
+            let count = |tag| plain.matches(tag).count();
+            assert_eq!(
+                count("<li>") + count("<blockquote>"),
+                MAX_INDENTS,
+                "{plain}"
+            );
+            assert!(count("<ul>") + count("<ol>") <= MAX_INDENTS, "{plain}");
+        }
+        // Far inside, what begins together begins one line.
+        let deep = plain(&"<table><tr><td>x".repeat(60), Strip::default());
+        assert!(
+            deep.contains("x<br> x") && !deep.contains("<br><br>"),
+            "{deep}"
+        );
+        let five = "<ul><li>a".repeat(MAX_INDENTS);
+        let inner = "<ul><li>b<li>c<ul><li>d</ul></ul></ul><p>e";
+        let text = to_text(&(five + inner), BOTH);
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
+        assert_eq!(
+            lines,
+            ["- a", "- a", "- a", "- a", "- a", "- b", "- c", "- d", "e"]
         );
     }
 
