@@ -45,7 +45,7 @@ impl Rest {
     }
 }
 
-/// Says the same thing at most once in [`COMPLAIN`].
+/// Says the same thing at most once in a second.
 #[derive(Debug, Default)]
 pub struct Complaint(Option<Instant>);
 

@@ -111,7 +111,7 @@ pub async fn run(path: &Path, args: &MailArgs, out: &mut dyn Write) -> Result<()
         MailCommand::Retry { these, to } => {
             let (these, to) = (these.into(), to.clone());
             for line in request(MailRequest::Retry { these, to }).await? {
-                said(out, &line["retried"], "tried again")?;
+                said(out, &line["retried"], "will be tried now")?;
             }
             Ok(())
         }

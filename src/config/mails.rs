@@ -283,10 +283,7 @@ impl Judge<'_> {
         addresses: &address::Settings,
     ) -> Option<String> {
         let found = self.address(at, text)?;
-        let domain = found.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let mut own = addresses.domains.iter();
-        let is_ours = addresses.read(&format!("<{found}>"), false) != address::Recipient::NotOurs;
-        if is_ours || own.any(|own| own.sms.eq_ignore_ascii_case(domain)) {
+        if addresses.is_sms(&found) {
             let write = "is an SMS address, and what we write is not sent as SMS; write a mailbox";
             self.wrong(at, text, write);
         }

@@ -76,17 +76,29 @@ impl Desk {
                 if let Some(to) = to.as_deref().filter(|to| !inject::is_address(to)) {
                     return Err(Refused::Usage(format!("{to} is no mail address")));
                 }
+                let addresses = &self.outbound.planner().addresses;
+                if let Some(to) = to.as_deref().filter(|to| addresses.is_sms(to)) {
+                    return Err(Refused::Usage(format!(
+                        "{to} is an SMS address, and what we write is not sent as SMS; write a mailbox"
+                    )));
+                }
                 let ids = self.these(&these, to.is_some()).await?;
-                let count = self.judge(ids, MailJudgement::Retry { to }).await?;
+                let readdressed = to.is_some();
+                let judged = self.judge(ids, MailJudgement::Retry { to }).await?;
                 self.outbound.wake_mail();
-                info!(event = "mails-retried", count, all = these.all);
-                Ok(vec![json!({ "retried": count })])
+                for id in &judged {
+                    info!(mail = %id, readdressed, event = "mail-retried");
+                }
+                Ok(vec![json!({ "retried": judged.len() })])
             }
             MailRequest::Drop { these } => {
                 let ids = self.these(&these, false).await?;
-                let count = self.judge(ids, MailJudgement::Drop).await?;
-                info!(event = "mails-dropped", count, all = these.all);
-                Ok(vec![json!({ "dropped": count })])
+                let refused = these.all;
+                let judged = self.judge(ids, MailJudgement::Drop { refused }).await?;
+                for id in &judged {
+                    info!(mail = %id, event = "mail-dropped");
+                }
+                Ok(vec![json!({ "dropped": judged.len() })])
             }
         }
     }
@@ -121,26 +133,28 @@ impl Desk {
             found.push(queued.mail.id);
         }
         if these.all {
-            let all = self.outbound.store.mails(true, 0).await?;
-            let all = all.iter().filter(|m| !(readdressed && m.mail.post));
-            // As they came.
-            found.extend(all.map(|queued| queued.mail.id));
-            found.reverse();
+            let all = self.outbound.store.stuck_mails().await?.into_iter();
+            let all = all.filter(|(_, post)| !(readdressed && *post));
+            found.extend(all.map(|(id, _)| id));
         }
         Ok(found)
     }
 
-    async fn judge(&self, ids: Vec<MessageId>, judgement: MailJudgement) -> Result<u64, Refused> {
-        let mut count = 0;
+    async fn judge(
+        &self,
+        ids: Vec<MessageId>,
+        judgement: MailJudgement,
+    ) -> Result<Vec<MessageId>, Refused> {
+        let mut all = Vec::with_capacity(ids.len());
         for ids in ids.chunks(AT_ONCE) {
             let now = self.outbound.world.now();
             let judged = self
                 .outbound
                 .store
                 .judge_mail(now, ids.to_vec(), judgement.clone());
-            count += judged.await?;
+            all.extend(judged.await?);
         }
-        Ok(count)
+        Ok(all)
     }
 }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tracing::info;
 
 use super::address::Recipient;
 use super::deliver::Caller;
@@ -101,7 +102,13 @@ impl Inbound {
             };
             match forwarded {
                 Ok(forwarded) => parting.going.push(forwarded),
-                Err(reply) => parting.staying.push((to.clone(), reply)),
+                Err(reply) => {
+                    info!(
+                        msg = %whole.id, number = ?to, code = reply.code, status = reply.enhanced,
+                        event = "not-forwarded"
+                    );
+                    parting.staying.push((to.clone(), reply));
+                }
             }
         }
         parting
@@ -162,7 +169,7 @@ impl Inbound {
         let stays = parting.staying.iter().map(|(number, reply)| {
             let args = [
                 ("number", number.as_str().into()),
-                ("reason", reply.text.as_str().into()),
+                ("reason", reply.in_words(&words).into()),
             ];
             words.say("sms-not-forwarded", &args)
         });

@@ -9,7 +9,7 @@
 //! already is not told again to anybody. START of a phone that is not on the list is a text like any other.
 //!
 //! On a nearly full disk, where every other SMS is left with its gateway, one that changes the list is kept all
-//! the same, from the room that the store spares for the states of messages: [`Inbound::spared`] says what of
+//! the same, from the room that the store spares for the states of messages: `Inbound::spared` says what of
 //! it. What it changes is settled as ever while there is room for a word; with less than that the phone goes on
 //! the list, or leaves it, and nobody is told of it, neither by SMS nor by mail.
 //!
@@ -142,11 +142,12 @@ impl Inbound {
         }
         outcome.messages = self.confirmation(now, whole, &asked).into_iter().collect();
         let mails = outcome.mails.len();
-        let change = match asked.wish {
+        let row = match asked.wish {
             Wish::Stop => Change::Out(self.row(now, whole, &asked)),
             Wish::Start => Change::In(asked.phone.clone()),
         };
-        let taken = self.change(now, outcome, change).await?;
+        let (taken, told) = self.change(now, whole, outcome, row).await?;
+        let mails = if told { mails } else { 0 };
         let event = match asked.wish {
             Wish::Stop if asked.is_repeat => "opted-out-already",
             Wish::Stop => "opted-out",
@@ -165,23 +166,26 @@ impl Inbound {
         Ok(())
     }
 
-    /// Changes the list; without a word to anybody where there is no room for one.
+    /// Changes the list; without a word to anybody where there is no room for one. Whether there was.
     async fn change(
         &self,
         now: Timestamp,
+        whole: &Whole,
         told: InboundOutcome,
         change: Change,
-    ) -> Result<Vec<Taken>, StoreError> {
+    ) -> Result<(Vec<Taken>, bool), StoreError> {
         let silent = outcome(told.ids.clone(), told.state, now);
         match self.store.settle_opt(now, told, change.clone()).await {
             Err(StoreError::Full) => {
                 warn!(
+                    msg = %whole.id,
                     event = "opt-out-not-told",
                     why = "the disk of the store is full"
                 );
-                self.store.settle_opt(now, silent, change).await
+                let settled = self.store.settle_opt(now, silent, change).await;
+                settled.map(|taken| (taken, false))
             }
-            settled => settled,
+            settled => settled.map(|taken| (taken, true)),
         }
     }
 

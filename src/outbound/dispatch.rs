@@ -203,6 +203,8 @@ impl Dispatcher {
                 tracing::error!(msg = %id, event = "look-panicked");
                 self.put_back(id, AFTER_PANIC);
             }
+            // Somebody was quicker with this one; nothing is wrong with the store.
+            Ok(Err(StoreError::Conflict(_))) => self.put_back(id, RECHECK),
             Ok(Err(error)) => {
                 let (world, spate) = (&self.outbound.world, &self.outbound.spate);
                 if spate.logs(world.now(), "put-back") {

@@ -5,8 +5,8 @@
 //! and all that goes on are one transaction, so that a kill loses nothing and sends nothing twice; each has a key
 //! of its own beside that.
 //!
-//! Whoever knows our number can have such an SMS sent. So no more than [`MAX_HOUR`] segments an hour go on to a
-//! phone, whatever the limits are; more are held, and an admin is told. That also ends a circle through gateways
+//! Whoever knows our number can have such an SMS sent. So what goes on to a phone that got [`MAX_HOUR`] segments in
+//! an hour is held, whatever the limits are (with `limits.per_number_hour` all that it got counts), and an admin is told. That also ends a circle through gateways
 //! of others, which nothing in a text would show. For the same reason none is of the class `alarm`: those are never held.
 
 use jiff::Timestamp;

@@ -88,12 +88,9 @@ impl Readings {
     fn by(mail: &RawMail, planner: &Planner, ways: Vec<Way>) -> Readings {
         let settings = &planner.text;
         // A rule may want no more than the subject; which rule it is is known with the number.
-        let rules = planner.rules.iter();
-        let bare = rules
-            .filter_map(|rule| rule.text.as_deref())
-            .any(|template| !Settings::uses_body(template));
+        let shaped = planner.rules.iter().any(|rule| rule.text.is_some());
         let read = |settings: &Settings| {
-            let read = match bare {
+            let read = match shaped {
                 true => text::read_for_rules(mail, settings),
                 false => text::read(mail, settings),
             };

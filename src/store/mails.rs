@@ -20,7 +20,10 @@ pub enum MailJudgement {
         to: Option<String>,
     },
     /// They are done.
-    Drop,
+    Drop {
+        /// Only those that are refused for good when it is done.
+        refused: bool,
+    },
 }
 
 /// The verbs.
@@ -29,18 +32,21 @@ pub trait Mails: Send + Sync {
     /// Mails, newest first, at most `max`; 0: all. `stuck`: only those that were refused for good.
     async fn mails(&self, stuck: bool, max: usize) -> Result<Vec<QueuedMail>, StoreError>;
 
+    /// The ids of those that were refused for good, as they came, and whether each is for a program.
+    async fn stuck_mails(&self) -> Result<Vec<(MessageId, bool)>, StoreError>;
+
     /// One of them.
     async fn find_mail(&self, id: MessageId) -> Result<Option<QueuedMail>, StoreError>;
 
     /// Whether it is being handed in just now.
     fn is_mail_leased(&self, id: MessageId) -> bool;
 
-    /// Does with those of these that there are what an admin decided; how many. One that is being handed in just
+    /// Does with those of these that there are what an admin decided; which they were. One that is being handed in just
     /// now is not tried a second time beside that.
     async fn judge_mail(
         &self,
         now: Timestamp,
         ids: Vec<MessageId>,
         judgement: MailJudgement,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Vec<MessageId>, StoreError>;
 }

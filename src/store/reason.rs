@@ -51,7 +51,8 @@ fn held(over: &Over, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ),
         Over::NumberHour(limit) => write!(
             f,
-            "held: more than {limit} SMS to one number in an hour (limits.per_number_hour)"
+            "held: more than {limit} SMS to one number in an hour (limits.per_number_hour, or the bound \
+             of what incoming.rules forwards)"
         ),
         Over::SiteDay { day, limit } => write!(
             f,

@@ -157,7 +157,7 @@ async fn pushes_for_nobody_are_logged() {
         "gateways: [{ id: kannel, type: http, preset: kannel, api: \"http://127.0.0.1:9/\", account: a, \
          token: t, secret: s3cret }]",
     );
-    let product = place.start();
+    let mut product = place.start();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let get = async |path: &str| {
         let asked = reqwest::get(format!("http://{}{path}", product.web)).await;
@@ -169,16 +169,16 @@ async fn pushes_for_nobody_are_logged() {
     for _ in 0..2 {
         assert_eq!(get("/hooks/kannel/s3cret").await, 200);
     }
-    let ignored = |line: &str| line.contains("push-ignored") && line.contains("INFO");
-    assert!(product.log_line(ignored).is_some(), "{}", product.log());
+    product.signal_stop();
+    assert!(product.ended().success());
     let log = product.log();
     let lines = |wanted: &str| log.lines().filter(|line| line.contains(wanted)).count();
     assert_eq!((lines("push-refused"), lines(&long)), (1, 0), "{log}");
     assert_eq!(lines("there is no gateway WRONG-ID\\n"), 1, "{log}");
-    assert_eq!(lines("push-ignored"), 2, "{log}");
+    // The second would be logged after a while.
+    assert_eq!(lines("push-ignored"), 1, "{log}");
     let warned = log
         .lines()
         .filter(|line| line.contains("push-ignored") && line.contains("WARN"));
     assert_eq!(warned.count(), 1, "{log}");
-    assert!(product.stop().success());
 }

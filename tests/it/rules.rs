@@ -84,7 +84,7 @@ async fn an_sms_goes_on_to_phones_and_somebody_pays() {
     let told = told.expect("bob hears of it").text();
     assert_eq!(
         told,
-        "[This SMS did not go on to +15551230001: SMS to +15551230001 is not allowed: this phone wants no SMS: its \
+        "[This SMS did not go on to +15551230001: this phone wants no SMS: its \
          owner has opted out]\n\nalarm two"
     );
     assert_eq!(spent(&product), 3);

@@ -368,10 +368,17 @@ async fn mails_that_were_refused_are_listed_shown_retried_and_dropped() {
         64,
     );
     assert!(wrong.contains("me is no mail address"), "{wrong}");
+    // Nobody pays for it there, and it would be lost.
+    let to = "+15551234567@sms.example.com";
+    let wrong = refused(
+        &product.command(&["mail", "retry", "--all", "--to", to]),
+        64,
+    );
+    assert!(wrong.contains("is an SMS address"), "{wrong}");
 
     // To somebody else; to the same, who is somebody now; to nobody; and after a restart.
     let to = ["mail", "retry", "--to", "me@example.com", &find("one")];
-    assert_eq!(done(&product.command(&to)), "1 mail tried again\n");
+    assert_eq!(done(&product.command(&to)), "1 mail will be tried now\n");
     let mail = sink.wait_for(1).await.remove(0);
     assert_eq!(mail.recipient, "me@example.com");
     assert!(String::from_utf8_lossy(&mail.data).contains("\r\none\r\n"));
@@ -395,7 +402,7 @@ async fn mails_that_were_refused_are_listed_shown_retried_and_dropped() {
         2
     );
     let retried = product::command(&config, &["mail", "retry", "--all"]);
-    assert_eq!(done(&retried), "2 mails tried again\n");
+    assert_eq!(done(&retried), "2 mails will be tried now\n");
     let waiting = product::json(&config, &all);
     assert_eq!(states(&waiting), ["waiting"].into());
     assert_eq!(

@@ -88,6 +88,13 @@ impl Settings {
         }
     }
 
+    /// Whether what is sent to an address would be an SMS, or nothing: none of our own mails may go there.
+    pub fn is_sms(&self, address: &str) -> bool {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let is_ours = self.read(&format!("<{address}>"), false) != Recipient::NotOurs;
+        is_ours || matches!(self.find(domain), Some((_, true)))
+    }
+
     /// The index of the domain, and whether it is the SMS domain of its pair.
     fn find(&self, domain: &str) -> Option<(usize, bool)> {
         let at = |name: fn(&Domain) -> &str| {

@@ -79,11 +79,6 @@ impl Settings {
     pub fn check_template(template: &str) -> Result<(), String> {
         template::check(template)
     }
-
-    /// Whether a template needs what was written in the mail.
-    pub fn uses_body(template: &str) -> bool {
-        template::uses(template, "body")
-    }
 }
 
 /// `text.attachments`.

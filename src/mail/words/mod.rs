@@ -251,14 +251,6 @@ fn has(bundle: &FluentBundle<FluentResource>, key: &str) -> bool {
     pattern(bundle, key).is_some()
 }
 
-/// Our own texts of a language as an admin would write them, to start from; `None`: we have none.
-pub fn source(language: &str) -> Option<String> {
-    let language = Words::default().speaking(language)?;
-    let place = language.language.0;
-    let files = NOUNS.iter().map(|(_, sources)| sources[place].trim_end());
-    Some(files.collect::<Vec<_>>().join("\n\n") + "\n")
-}
-
 /// A bundle that has nothing yet.
 fn empty(language: &str) -> FluentBundle<FluentResource> {
     let id: LanguageIdentifier = language.parse().unwrap_or_default();

@@ -30,6 +30,7 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("phonebook-replaced", &["address"]),
     ("quota-credit", &["left"]),
     ("quota-month", &["left"]),
+    ("reason-said", &["said"]),
     ("report-confirmed", &["number"]),
     ("report-cut", &["number"]),
     ("report-delivered", &["number"]),
@@ -41,7 +42,9 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("report-progress-unknown", &["sent", "parts", "unknown"]),
     ("report-undelivered", &["number", "reason"]),
     ("report-unknown", &["number"]),
+    ("sms-forwarded-in-part", &["number"]),
     ("sms-from", &["from"]),
+    ("sms-not-forwarded", &["number", "reason"]),
     ("sms-unreadable", &["gateway", "id"]),
     ("spending", &["what"]),
 ];

@@ -20,8 +20,8 @@ fn judge(
     now: Timestamp,
     ids: Vec<MessageId>,
     judgement: &MailJudgement,
-) -> Result<u64, StoreError> {
-    let mut judged = 0;
+) -> Result<Vec<MessageId>, StoreError> {
+    let mut judged = Vec::with_capacity(ids.len());
     for id in ids {
         let key = keys::mail(id);
         let Some(mut queued) = fetch(txn, &key, records::decode_mail)? else {
@@ -29,7 +29,8 @@ fn judge(
         };
         let was = Some(queued.undeliverable);
         let is = match judgement {
-            MailJudgement::Drop => {
+            MailJudgement::Drop { refused: true } if !queued.undeliverable => continue,
+            MailJudgement::Drop { .. } => {
                 txn.delete(key);
                 None
             }
@@ -46,7 +47,7 @@ fn judge(
             }
         };
         txn.effect(Effect::Mail { id, was, is });
-        judged += 1;
+        judged.push(id);
     }
     Ok(judged)
 }
@@ -63,6 +64,22 @@ impl Mails for SledStore {
                     found.push(mail);
                 }
                 Ok(max == 0 || found.len() < max)
+            })?;
+            Ok(found)
+        };
+        self.read_long(list).await
+    }
+
+    async fn stuck_mails(&self) -> Result<Vec<(MessageId, bool)>, StoreError> {
+        let list = |shared: &Shared| {
+            let mut found = Vec::new();
+            shared.scan(&Kind::Mail.prefix(), false, |key, payload| {
+                let queued = records::decode_mail(payload);
+                let queued = queued.map_err(|e| format!("{} {e}", describe(key)))?;
+                if queued.undeliverable {
+                    found.push((queued.mail.id, queued.mail.post));
+                }
+                Ok(true)
             })?;
             Ok(found)
         };
@@ -89,7 +106,7 @@ impl Mails for SledStore {
         now: Timestamp,
         mut ids: Vec<MessageId>,
         judgement: MailJudgement,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<MessageId>, StoreError> {
         if matches!(judgement, MailJudgement::Retry { .. }) {
             // One that is leased after this look is handed in twice, under one Message-ID.
             ids.retain(|id| !self.is_mail_leased(*id));

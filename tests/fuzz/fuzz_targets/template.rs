@@ -122,9 +122,11 @@ fn elements(xml: &str) -> Option<Vec<String>> {
                 }
             }
             Event::End(_) => found.push("/".to_owned()),
-            Event::GeneralRef(name) => {
-                // One that is not XML's own is the template's.
-                name.resolve_char_ref().ok()?;
+            Event::GeneralRef(called) => {
+                // One that is not XML's own is the template's; the reader takes anything for its name.
+                if called.resolve_char_ref().ok()?.is_none() {
+                    name(&called)?;
+                }
             }
             Event::DocType(_) | Event::PI(_) => return None,
             Event::Eof => return Some(found),

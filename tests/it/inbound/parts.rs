@@ -19,8 +19,8 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::house::{HOUR, House, PHONE, number, part, settings};
 use super::{pairs, shown};
 use crate::sim::failing_store::{FailingStore, Fault, Verb, When};
-use crate::sim::product::PATIENCE;
 use crate::sim::patience::reached;
+use crate::sim::product::PATIENCE;
 use crate::sim::smtp_sink::Mail;
 
 const RECEPTION: &str = "reception@example.com";

@@ -220,6 +220,12 @@ impl Mails for FailingStore {
         self.leave(fault, found)
     }
 
+    async fn stuck_mails(&self) -> Result<Vec<(MessageId, bool)>, StoreError> {
+        let fault = self.enter(Verb::ListMail)?;
+        let found = self.inner.stuck_mails().await?;
+        self.leave(fault, found)
+    }
+
     async fn find_mail(&self, id: MessageId) -> Result<Option<QueuedMail>, StoreError> {
         let fault = self.enter(Verb::ListMail)?;
         let found = self.inner.find_mail(id).await?;
@@ -235,7 +241,7 @@ impl Mails for FailingStore {
         now: Timestamp,
         ids: Vec<MessageId>,
         judgement: MailJudgement,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<MessageId>, StoreError> {
         let fault = self.enter(Verb::SettleMail)?;
         let judged = self.inner.judge_mail(now, ids, judgement).await?;
         self.leave(fault, judged)

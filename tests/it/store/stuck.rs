@@ -150,6 +150,8 @@ pub async fn mails_are_found_and_judged(mut backend: impl Backend) {
     assert_eq!(list(false, 2).await, [5, 4].map(id));
     assert_eq!(list(true, 0).await, [5, 4, 2].map(id));
     assert_eq!(list(true, 1).await, [id(5)]);
+    let stuck = store.stuck_mails().await.expect("list");
+    assert_eq!(stuck, [(id(2), false), (id(4), true), (id(5), false)]);
     let find = async |n| store.find_mail(id(n)).await.expect("find");
     assert_eq!(find(77).await, None);
     assert_eq!(find(2).await.expect("a mail").mail, mail(2));
@@ -159,11 +161,14 @@ pub async fn mails_are_found_and_judged(mut backend: impl Backend) {
     assert!(store.is_mail_leased(id(1)) && !store.is_mail_leased(id(3)));
     let judge = async |ids: &[u64], judgement| {
         let ids = ids.iter().map(|&n| id(n)).collect();
-        store.judge_mail(at(9), ids, judgement).await
+        let judged = store.judge_mail(at(9), ids, judgement).await;
+        judged.map(|judged| judged.len())
     };
     let retry = |to: Option<&str>| MailJudgement::Retry {
         to: to.map(str::to_owned),
     };
+    let drop_those = |refused| MailJudgement::Drop { refused };
+    assert_eq!(judge(&[1, 3], drop_those(true)).await, Ok(0));
     assert_eq!(judge(&[1, 2, 77], retry(None)).await, Ok(1));
     assert_eq!(judge(&[4, 5], retry(Some("me@example.com"))).await, Ok(2));
     let counts = store.counts().await.expect("counts");
@@ -188,8 +193,8 @@ pub async fn mails_are_found_and_judged(mut backend: impl Backend) {
     let due: Vec<_> = due.iter().map(|queued| queued.mail.id).collect();
     assert_eq!(due, [3, 2, 4, 5].map(id));
 
-    assert_eq!(judge(&[1, 2, 77], MailJudgement::Drop).await, Ok(2));
-    assert_eq!(judge(&[1, 2], MailJudgement::Drop).await, Ok(0));
+    assert_eq!(judge(&[1, 2, 77], drop_those(false)).await, Ok(2));
+    assert_eq!(judge(&[1, 2], drop_those(false)).await, Ok(0));
     let late = store.settle_mail(at(9), id(1), MailOutcome::Taken).await;
     assert_eq!(late, Err(sms_milter::store::StoreError::Conflict(id(1))));
     drop(store);

@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } píše na sousední čísla, { $block }000 až { $block }999: na více než { $numbers } z nich, sledovaná doba: { $span }. Tak si s ukradeným heslem počínají ti, kdo vydělávají na hovorech a SMS na vlastní čísla. Limit je limits.run.
 spending-user-hour = { $account } za hodinu odesílá { $limit } SMS (segmentů), což je vše, co limits.per_user_hour dovoluje.
-spending-number-hour = { $account } píše na číslo, na které za hodinu odešlo { $limit } SMS (segmentů), což je vše, co limits.per_number_hour dovoluje, nebo { $forwarded }, když je přeposílá incoming.rules.
+spending-number-hour = { $account } píše na číslo, na které za hodinu odešlo { $limit } SMS (segmentů), což je vše, co limits.per_number_hour dovoluje, a nejvýše { $forwarded } pro to, co přeposílá incoming.rules.
 spending-site-day = { $limit } SMS (segmentů), které limits.site_day dne { $day } dovoluje, je vyčerpáno.

@@ -4,7 +4,7 @@ sms-from = SMS od { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Tuto SMS nikdo nedostane: neuvádí žádného uživatele, neodpovídá na žádný e-mail a incoming.default není nastaveno.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}Toto SMS nebylo přeposláno na { $number }: { $reason }]
 sms-forwarded-in-part = {"["}Na { $number } byl přeposlán jen začátek tohoto SMS: najednou se smí odeslat nejvýše { $segments } segmentů.]
 

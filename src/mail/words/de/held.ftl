@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } schreibt an benachbarte Nummern, { $block }000 bis { $block }999: an mehr als { $numbers } davon in { $span }. Das tun auch jene, die mit einem gestohlenen Passwort an Anrufen und SMS zu eigenen Nummern verdienen. Das Limit ist limits.run.
 spending-user-hour = { $account } hat in einer Stunde { $limit } SMS (Segmente) gesendet, alles, was limits.per_user_hour erlaubt.
-spending-number-hour = { $account } sendet an eine Nummer, an die in einer Stunde { $limit } SMS (Segmente) gingen, alles, was limits.per_number_hour erlaubt, oder { $forwarded }, wenn incoming.rules sie weiterleitet.
+spending-number-hour = { $account } sendet an eine Nummer, an die in einer Stunde { $limit } SMS (Segmente) gingen, alles, was limits.per_number_hour erlaubt, und höchstens { $forwarded } für das, was incoming.rules weiterleitet.
 spending-site-day = Die { $limit } SMS (Segmente), die limits.site_day am { $day } erlaubt, sind verbraucht.

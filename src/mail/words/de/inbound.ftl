@@ -4,7 +4,7 @@ sms-from = SMS von { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Diese SMS erhält niemand: Sie nennt keinen Benutzer, beantwortet keine E-Mail, und incoming.default ist nicht gesetzt.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}Diese SMS wurde nicht an { $number } weitergeleitet: { $reason }]
 sms-forwarded-in-part = {"["}An { $number } ging nur der Anfang dieser SMS weiter: Mehr als { $segments } Segmente auf einmal dürfen nicht gesendet werden.]
 

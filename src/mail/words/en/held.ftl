@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } writes to neighbouring numbers, { $block }000 to { $block }999: more than { $numbers } of them in { $span }. So do those who earn by calls and SMS to their own numbers, with a stolen password. The limit is limits.run.
 spending-user-hour = { $account } has sent { $limit } SMS (segments) in an hour, which is all that limits.per_user_hour allows.
-spending-number-hour = { $account } sends to a number that has been sent { $limit } SMS (segments) in an hour, which is all that limits.per_number_hour allows, or { $forwarded } when they are forwarded by incoming.rules.
+spending-number-hour = { $account } sends to a number that has been sent { $limit } SMS (segments) in an hour, which is all that limits.per_number_hour allows, and { $forwarded } at most for what incoming.rules forwards.
 spending-site-day = The { $limit } SMS (segments) that limits.site_day allows on { $day } are used up.

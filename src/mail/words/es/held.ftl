@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } escribe a números vecinos, de { $block }000 a { $block }999: a más de { $numbers } en { $span }. Así actúan, con una contraseña robada, quienes ganan con llamadas y SMS a sus propios números. El límite es limits.run.
 spending-user-hour = { $account } ha enviado { $limit } SMS (segmentos) en una hora, todo lo que permite limits.per_user_hour.
-spending-number-hour = { $account } escribe a un número al que se han enviado { $limit } SMS (segmentos) en una hora, todo lo que permite limits.per_number_hour, o { $forwarded } si los reenvía incoming.rules.
+spending-number-hour = { $account } escribe a un número al que se han enviado { $limit } SMS (segmentos) en una hora, todo lo que permite limits.per_number_hour, y { $forwarded } como máximo para lo que reenvía incoming.rules.
 spending-site-day = Los { $limit } SMS (segmentos) que permite limits.site_day el { $day } están agotados.

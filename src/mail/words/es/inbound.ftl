@@ -4,7 +4,7 @@ sms-from = SMS de { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Nadie recibe este SMS: no nombra a ningún usuario, no responde a ningún mensaje e incoming.default no está definido.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}Este SMS no se reenvió a { $number }: { $reason }]
 sms-forwarded-in-part = {"["}A { $number } solo se reenvió el comienzo de este SMS: no se pueden enviar más de { $segments } segmentos a la vez.]
 

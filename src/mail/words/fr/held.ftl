@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } écrit à des numéros voisins, de { $block }000 à { $block }999 : plus de { $numbers } en { $span }. C'est ce que font, avec un mot de passe volé, ceux qui gagnent de l'argent par des appels et des SMS vers leurs propres numéros. La limite est limits.run.
 spending-user-hour = { $account } a envoyé { $limit } SMS (segments) en une heure, soit tout ce que permet limits.per_user_hour.
-spending-number-hour = { $account } écrit à un numéro qui a reçu { $limit } SMS (segments) en une heure, soit tout ce que permet limits.per_number_hour, ou { $forwarded } quand incoming.rules les fait suivre.
+spending-number-hour = { $account } écrit à un numéro qui a reçu { $limit } SMS (segments) en une heure, soit tout ce que permet limits.per_number_hour, et { $forwarded } au plus pour ce que incoming.rules fait suivre.
 spending-site-day = Les { $limit } SMS (segments) que permet limits.site_day le { $day } sont épuisés.

@@ -4,7 +4,7 @@ sms-from = SMS de { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Personne ne reçoit ce SMS : il ne désigne aucun utilisateur, ne répond à aucun message et incoming.default n'est pas défini.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}Ce SMS n'a pas été transféré à { $number } : { $reason }]
 sms-forwarded-in-part = {"["}Seul le début de ce SMS a été transféré à { $number } : pas plus de { $segments } segments à la fois ne peuvent être envoyés.]
 

@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } scrive a numeri vicini, da { $block }000 a { $block }999: a più di { $numbers } in { $span }. Così fa, con una password rubata, chi guadagna con chiamate e SMS verso i propri numeri. Il limite è limits.run.
 spending-user-hour = { $account } ha inviato { $limit } SMS (segmenti) in un'ora, tutto ciò che limits.per_user_hour consente.
-spending-number-hour = { $account } scrive a un numero a cui sono stati inviati { $limit } SMS (segmenti) in un'ora, tutto ciò che limits.per_number_hour consente, o { $forwarded } se li inoltra incoming.rules.
+spending-number-hour = { $account } scrive a un numero a cui sono stati inviati { $limit } SMS (segmenti) in un'ora, tutto ciò che limits.per_number_hour consente, e al massimo { $forwarded } per ciò che inoltra incoming.rules.
 spending-site-day = I { $limit } SMS (segmenti) che limits.site_day consente il { $day } sono esauriti.

@@ -4,7 +4,7 @@ sms-from = SMS da { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Nessuno riceve questo SMS: non nomina alcun utente, non risponde ad alcun messaggio e incoming.default non è impostato.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}Questo SMS non è stato inoltrato a { $number }: { $reason }]
 sms-forwarded-in-part = {"["}A { $number } è stato inoltrato solo l'inizio di questo SMS: non se ne possono inviare più di { $segments } segmenti alla volta.]
 

@@ -22,5 +22,5 @@ spending =
 # What was over a limit, in the mail above. $block: the beginning of the numbers. $span: how long.
 spending-run = { $account } menulis kepada nombor berjiran, { $block }000 hingga { $block }999: lebih daripada { $numbers } daripadanya dalam { $span }. Begitulah perbuatan mereka yang mengaut untung daripada panggilan dan SMS ke nombor sendiri dengan kata laluan yang dicuri. Hadnya ialah limits.run.
 spending-user-hour = { $account } telah menghantar { $limit } SMS (segmen) dalam sejam, iaitu semua yang dibenarkan limits.per_user_hour.
-spending-number-hour = { $account } menghantar kepada nombor yang telah dihantar { $limit } SMS (segmen) dalam sejam, iaitu semua yang dibenarkan limits.per_number_hour, atau { $forwarded } apabila dimajukan oleh incoming.rules.
+spending-number-hour = { $account } menghantar kepada nombor yang telah dihantar { $limit } SMS (segmen) dalam sejam, iaitu semua yang dibenarkan limits.per_number_hour, dan paling banyak { $forwarded } bagi yang dimajukan oleh incoming.rules.
 spending-site-day = { $limit } SMS (segmen) yang dibenarkan limits.site_day pada { $day } telah habis digunakan.

@@ -4,7 +4,7 @@ sms-from = SMS daripada { $from }
 # To the administrator, before the text of an SMS.
 sms-undeliverable = {"["}Tiada sesiapa menerima SMS ini: SMS ini tidak menyebut mana-mana pengguna, tidak membalas mana-mana e-mel dan incoming.default tidak ditetapkan.]
 
-# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS. $reason: in English.
+# To the account that pays for SMS that a rule sends on to phones, before the text of an SMS.
 sms-not-forwarded = {"["}SMS ini tidak dimajukan kepada { $number }: { $reason }]
 sms-forwarded-in-part = {"["}Hanya permulaan SMS ini dimajukan kepada { $number }: tidak lebih daripada { $segments } segmen boleh dihantar pada satu masa.]
 
