@@ -528,6 +528,8 @@ pub fn is_address(address: &str) -> bool {
         return false;
     };
     let harmless = |c: char| !c.is_control() && !c.is_whitespace() && !"<>()[]\\,;:\"@".contains(c);
+    // Allowed after `\`, and nobody's name: who looks for the end of an address at `>` shall find it there.
+    let angle = |c: char| "<>".contains(c);
     let is_plain = || !local.is_empty() && local.chars().all(harmless);
     let is_quoted = || {
         let inner = local
@@ -535,9 +537,13 @@ pub fn is_address(address: &str) -> bool {
             .and_then(|rest| rest.strip_suffix('"'));
         let mut chars = inner.unwrap_or("\"").chars();
         std::iter::from_fn(|| match chars.next() {
-            Some('\\') => Some(chars.next().is_some_and(|c| (' '..='~').contains(&c))),
+            Some('\\') => Some(
+                chars
+                    .next()
+                    .is_some_and(|c| (' '..='~').contains(&c) && !angle(c)),
+            ),
             c => c.map(|c| {
-                c != '"' && !"<>".contains(c) && (c == ' ' || !c.is_control() && !c.is_whitespace())
+                c != '"' && !angle(c) && (c == ' ' || !c.is_control() && !c.is_whitespace())
             }),
         })
         .all(|fits| fits)
@@ -653,6 +659,7 @@ mod tests {
             "\"a\\\"@c",
             "a@b c",
             "a@b>",
+            "\"\\<\"@c",
             "a@b\0",
             "a@[b",
             "a@[]",
